@@ -1,0 +1,84 @@
+"""The declarative base: naming convention, column types, the type map."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+import uuid_utils
+from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from cms.vocabulary import (
+    ChangeKind,
+    CorrectionKind,
+    CorrectionStatus,
+    Difficulty,
+    Origin,
+    Role,
+    RowAction,
+    Stage,
+)
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. Naive values are refused; every value read is aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone would be ambiguous")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def new_uid() -> str:
+    """Return a new time-ordered identifier (UUIDv7, RFC 9562) in its canonical text form."""
+    return str(uuid_utils.uuid7())
+
+
+Uid = Annotated[str, mapped_column(String(36))]
+Slug = Annotated[str, mapped_column(String(120))]
+Line = Annotated[str, mapped_column(String(500))]
+LongText = Annotated[str, mapped_column(Text)]
+
+
+def vocabulary(cls: type) -> Enum:
+    """The column type of a StrEnum: text of 32 with a named CHECK, on every database."""
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
+    return Enum(cls, name=name, native_enum=False, length=32, create_constraint=True)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        **{
+            cls: vocabulary(cls)
+            for cls in (
+                ChangeKind,
+                CorrectionKind,
+                CorrectionStatus,
+                Difficulty,
+                Origin,
+                Role,
+                RowAction,
+                Stage,
+            )
+        },
+    }

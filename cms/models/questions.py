@@ -1,0 +1,174 @@
+"""The working copy: questions, answers, sources, tags, and their revisions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cms.models.accounts import User
+from cms.models.base import Base, Line, LongText, Slug, Uid, new_uid
+from cms.vocabulary import Difficulty, Origin, Stage, Status
+
+question_tag = Table(
+    "question_tag",
+    Base.metadata,
+    Column("question_id", ForeignKey("question.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_id", ForeignKey("tag.id"), primary_key=True, index=True),
+)
+
+
+class Tag(Base):
+    """A label. `slug` is the whole path ('flask/basics'); `parent` is the tag of its head."""
+
+    __tablename__ = "tag"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    name: Mapped[Line]
+    description: Mapped[LongText] = mapped_column(default="")
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"), index=True)
+
+    parent: Mapped[Tag | None] = relationship(remote_side=[id], back_populates="children")
+    children: Mapped[list[Tag]] = relationship(back_populates="parent", order_by="Tag.slug")
+    questions: Mapped[list[Question]] = relationship(
+        secondary=question_tag, back_populates="tags", viewonly=True
+    )
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Question(Base):
+    """A stable identity and its working copy.
+
+    Revision numbers are plain numbers per question: `latest_number` is the
+    newest, `published_number` the one on the shelf, `scheduled_number` the one
+    that goes public at `scheduled_at`.
+    """
+
+    __tablename__ = "question"
+    __table_args__ = (Index(None, "updated_at", "id"), Index(None, "stage", "updated_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    stem: Mapped[LongText]
+    context: Mapped[LongText] = mapped_column(default="")
+    difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
+    stage: Mapped[Stage] = mapped_column(default=Stage.draft)
+    search_text: Mapped[LongText] = mapped_column(default="")
+    version: Mapped[int] = mapped_column(default=1)
+    latest_number: Mapped[int] = mapped_column(default=0)
+    published_number: Mapped[int | None]
+    scheduled_number: Mapped[int | None]
+    scheduled_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("question.id"), index=True)
+    review_by: Mapped[date | None] = mapped_column(index=True)
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    due_on: Mapped[date | None]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    answers: Mapped[list[Answer]] = relationship(
+        back_populates="question", order_by="Answer.position", cascade="all, delete-orphan"
+    )
+    tags: Mapped[list[Tag]] = relationship(
+        secondary=question_tag, back_populates="questions", order_by="Tag.slug"
+    )
+    merged_into: Mapped[Question | None] = relationship(remote_side=[id])
+    assignee: Mapped[User | None] = relationship(foreign_keys=[assignee_id])
+    created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
+
+    @property
+    def status(self) -> Status:
+        """The status in one word; 'published' may have unpublished changes besides."""
+        if self.retired_at is not None:
+            return Status.retired
+        if self.published_number is not None:
+            return Status.published
+        return Status(self.stage)
+
+    @property
+    def has_unpublished_changes(self) -> bool:
+        return self.published_number is not None and self.published_number != self.latest_number
+
+    def __str__(self) -> str:
+        return self.stem
+
+
+class Answer(Base):
+    """A model answer. The one at position 0 is the canonical one."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index(None, "question_id", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
+    question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    label: Mapped[Line] = mapped_column(default="")
+    body: Mapped[LongText] = mapped_column(default="")
+    applies_to: Mapped[Line] = mapped_column(default="")
+
+    question: Mapped[Question] = relationship(back_populates="answers")
+    sources: Mapped[list[Source]] = relationship(
+        back_populates="answer", order_by="Source.position", cascade="all, delete-orphan"
+    )
+
+
+class Source(Base):
+    """A citation of an answer or of a correction: of exactly one of them."""
+
+    __tablename__ = "source"
+    __table_args__ = (
+        CheckConstraint("(answer_id IS NULL) <> (correction_id IS NULL)", name="one_owner"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int | None] = mapped_column(
+        ForeignKey("answer.id", ondelete="CASCADE"), index=True
+    )
+    correction_id: Mapped[int | None] = mapped_column(
+        ForeignKey("correction.id", ondelete="CASCADE"), index=True
+    )
+    position: Mapped[int] = mapped_column(default=0)
+    url: Mapped[LongText]
+    title: Mapped[Line] = mapped_column(default="")
+    accessed_on: Mapped[date | None]
+    last_status: Mapped[int | None]
+    checked_at: Mapped[datetime | None]
+
+    answer: Mapped[Answer | None] = relationship(back_populates="sources")
+
+
+class Revision(Base):
+    """An immutable snapshot of a question: its Content as JSON, numbered per question.
+
+    `release` is the first release that published it, None if none did.
+    """
+
+    __tablename__ = "revision"
+    __table_args__ = (
+        UniqueConstraint("question_id", "number"),
+        Index(None, "question_id", "content_hash"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    content: Mapped[LongText]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    created_at: Mapped[datetime]
+    summary: Mapped[Line] = mapped_column(default="")
+    origin: Mapped[Origin]
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
+    release: Mapped[int | None]
+
+    question: Mapped[Question] = relationship()
+    author: Mapped[User | None] = relationship()

@@ -1,0 +1,144 @@
+"""The shelf: everything public, denormalised. The public side reads nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cms.models.base import Base, Line, LongText, Slug, Uid
+from cms.vocabulary import ChangeKind, CorrectionKind, Difficulty
+
+
+class ReleaseCounter(Base):
+    """One row: the bank's number. Its lock, held until commit, puts releases in order."""
+
+    __tablename__ = "release_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(default=0)
+
+
+class Release(Base):
+    """A transaction that changed what is public."""
+
+    __tablename__ = "release"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    summary: Mapped[Line] = mapped_column(default="")
+
+
+class Change(Base):
+    """What a release did to one question; append-only."""
+
+    __tablename__ = "change"
+    __table_args__ = (Index(None, "release", "uid"), Index(None, "uid", "release"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    release: Mapped[int] = mapped_column(ForeignKey("release.number"))
+    uid: Mapped[Uid]
+    what: Mapped[ChangeKind]
+    revision: Mapped[int | None]
+
+
+class Publication(Base):
+    """One live question as the public reads it.
+
+    `document` is its Item as JSON text, `html` the rendered and sanitised parts
+    as JSON text (cms.services.shelf.Rendered), `tags` its tag slugs, `release`
+    the one that last changed the row.
+    """
+
+    __tablename__ = "publication"
+    __table_args__ = (Index(None, "release", "id"), Index(None, "title_key", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(unique=True)
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    stem: Mapped[LongText]
+    title_key: Mapped[str] = mapped_column(String(120))
+    summary: Mapped[LongText]
+    difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    html: Mapped[LongText]
+    document: Mapped[LongText]
+    search_text: Mapped[LongText]
+    corrections: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int]
+    release: Mapped[int]
+    published_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PublicationTag(Base):
+    """A publication under each of its tags and their ancestors, with the lists' sort keys."""
+
+    __tablename__ = "publication_tag"
+    __table_args__ = (
+        Index(None, "tag", "release", "publication_id"),
+        Index(None, "tag", "title_key", "publication_id"),
+    )
+
+    publication_id: Mapped[int] = mapped_column(
+        ForeignKey("publication.id", ondelete="CASCADE"), primary_key=True
+    )
+    tag: Mapped[Slug] = mapped_column(primary_key=True)
+    release: Mapped[int]
+    title_key: Mapped[str] = mapped_column(String(120))
+
+
+class PublishedTag(Base):
+    """A tag that some live question has, or whose descendant one has.
+
+    `questions` counts the live questions under it, descendants included.
+    """
+
+    __tablename__ = "published_tag"
+
+    slug: Mapped[Slug] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(unique=True)
+    name: Mapped[Line]
+    description: Mapped[LongText] = mapped_column(default="")
+    questions: Mapped[int] = mapped_column(default=0)
+
+
+class PublishedCorrection(Base):
+    """A public erratum. `document` is its CorrectionItem as JSON text."""
+
+    __tablename__ = "published_correction"
+    __table_args__ = (Index(None, "question_uid"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    uid: Mapped[Uid] = mapped_column(unique=True)
+    question_uid: Mapped[Uid]
+    kind: Mapped[CorrectionKind]
+    document: Mapped[LongText]
+    decided_at: Mapped[datetime | None]
+    release: Mapped[int]
+
+
+class Withdrawal(Base):
+    """The tombstone of a question that was public and no longer is."""
+
+    __tablename__ = "withdrawal"
+
+    uid: Mapped[Uid] = mapped_column(primary_key=True)
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    stem: Mapped[LongText] = mapped_column(default="")
+    release: Mapped[int]
+    merged_into: Mapped[Uid | None]
+    reason: Mapped[LongText] = mapped_column(default="")
+    at: Mapped[datetime]
+
+
+class SlugRedirect(Base):
+    """An address that a question or a tag had; `what` is 'question' or 'tag'."""
+
+    __tablename__ = "slug_redirect"
+
+    what: Mapped[str] = mapped_column(String(16), primary_key=True)
+    slug: Mapped[Slug] = mapped_column(primary_key=True)
+    uid: Mapped[Uid] = mapped_column(index=True)

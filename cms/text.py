@@ -1,0 +1,51 @@
+"""Text as the bank keeps it. Imports nothing of ours."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+# Control characters but tab and LF, NEL (YAML reads it as a line end), the two
+# Unicode line separators' cousins stay; lone surrogates cannot be encoded.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+_NEWLINES = re.compile("\r\n?|\x85")
+_WORDS = re.compile(r"\w+")
+
+
+def normalize_text(text: str) -> str:
+    """Return `text` with LF line ends and without characters that no store keeps.
+
+    PostgreSQL refuses NUL, YAML changes U+0085, UTF-8 has no lone surrogates;
+    other control characters mean nothing in prose. Idempotent.
+    """
+    return _FORBIDDEN.sub("", _NEWLINES.sub("\n", text))
+
+
+def normalize_line(text: str) -> str:
+    """Return `text` normalised, on one line, with single spaces and no outer space."""
+    return " ".join(normalize_text(text).split())
+
+
+def normalize_body(text: str) -> str:
+    """Return Markdown normalised, without blank lines around it or spaces at its end."""
+    return normalize_text(text).strip("\n").rstrip()
+
+
+def match_key(stem: str) -> str:
+    """Return the form in which two stems are compared for being the same question.
+
+    Compatibility forms are folded, case and punctuation ignored:
+    'What is  FLASK ?' and 'what is flask' have one key. A stem of punctuation
+    alone is its own key.
+    """
+    folded = unicodedata.normalize("NFKC", stem).casefold()
+    return " ".join(_WORDS.findall(folded)) or folded.strip()
+
+
+def unique_name(wanted: str, taken: Callable[[str], bool], limit: int = 120) -> str:
+    """Return `wanted`, or `wanted-2`, `wanted-3` … : the first that is not taken."""
+    candidate, number = wanted[:limit], 1
+    while taken(candidate):
+        number += 1
+        ending = f"-{number}"
+        candidate = wanted[: limit - len(ending)] + ending
+    return candidate

@@ -1,0 +1,90 @@
+"""The bank's fixed vocabularies. Imports nothing of ours; models and formats share it.
+
+Every member's name equals its value: a form field, a CHECK constraint and an
+export then all say the same word.
+"""
+
+from enum import StrEnum
+
+
+class Difficulty(StrEnum):
+    easy = "easy"
+    medium = "medium"
+    hard = "hard"
+
+
+class Stage(StrEnum):
+    """How far a working copy that is not public has come."""
+
+    draft = "draft"
+    in_review = "in_review"
+
+
+class Status(StrEnum):
+    """A question's status in one word; derived from its columns, stored nowhere."""
+
+    draft = "draft"
+    in_review = "in_review"
+    published = "published"
+    retired = "retired"
+
+
+class Origin(StrEnum):
+    """What made a revision."""
+
+    edit = "edit"
+    imported = "imported"
+    correction = "correction"
+    restore = "restore"
+    merge = "merge"
+    bulk = "bulk"
+    undo = "undo"
+
+
+class CorrectionKind(StrEnum):
+    factual = "factual"
+    outdated = "outdated"
+    technical = "technical"
+    editorial = "editorial"
+
+
+class CorrectionStatus(StrEnum):
+    open = "open"
+    held = "held"
+    accepted = "accepted"
+    rejected = "rejected"
+    duplicate = "duplicate"
+
+
+class Role(StrEnum):
+    """Ordered by power: each role may do all that the ones before it may."""
+
+    contributor = "contributor"
+    editor = "editor"
+    admin = "admin"
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do everything that `other` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class ChangeKind(StrEnum):
+    """What a release did to a public question."""
+
+    published = "published"
+    refreshed = "refreshed"
+    retired = "retired"
+    merged = "merged"
+    purged = "purged"
+
+
+class RowAction(StrEnum):
+    """What an import does, or would do, with one row."""
+
+    create = "create"
+    update = "update"
+    unchanged = "unchanged"
+    conflict = "conflict"
+    duplicate = "duplicate"
+    error = "error"
