@@ -1,11 +1,11 @@
 """The declarative base: naming convention, column types, the type map."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import uuid_utils
 from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, Text, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 
 from cms.vocabulary import (
     ChangeKind,
@@ -64,21 +64,24 @@ def vocabulary(cls: type) -> Enum:
     return Enum(cls, name=name, native_enum=False, length=32, create_constraint=True)
 
 
+VOCABULARIES = (
+    ChangeKind,
+    CorrectionKind,
+    CorrectionStatus,
+    Difficulty,
+    Origin,
+    Role,
+    RowAction,
+    Stage,
+)
+
+
 class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        datetime: UtcDateTime,
-        **{
-            cls: vocabulary(cls)
-            for cls in (
-                ChangeKind,
-                CorrectionKind,
-                CorrectionStatus,
-                Difficulty,
-                Origin,
-                Role,
-                RowAction,
-                Stage,
-            )
+    # The registry holds the type map because Flask-SQLAlchemy copies this class's body.
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING_CONVENTION),
+        type_annotation_map={
+            datetime: UtcDateTime,
+            **{cls: vocabulary(cls) for cls in VOCABULARIES},
         },
-    }
+    )

