@@ -2,6 +2,7 @@
 
     CmsError
     ├── InvalidInput        something typed or sent breaks a rule (a field, a remedy)
+    │   ├── InvalidContent  a question's content breaks rules: each field with its remedy
     │   └── UnreadableFile  a file cannot be read as the format it is taken for
     ├── NotAllowed          the actor's role does not include this
     ├── NotFound            there is no such thing (any more)
@@ -33,6 +34,16 @@ class InvalidInput(CmsError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class InvalidContent(InvalidInput):
+    """A question cannot be saved. `faults` are pairs of a path ('answers[0].body') and a remedy."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            " ".join(f"{path}: {problem}" for path, problem in faults), field=faults[0][0]
+        )
+        self.faults = list(faults)
 
 
 class UnreadableFile(InvalidInput):

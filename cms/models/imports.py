@@ -55,8 +55,8 @@ class ImportRow(Base):
 class Provenance(Base):
     """Where a question came from; what a later import of the same source matches.
 
-    `stem_key` is the imported stem's match key, `imported_hash` the hash of
-    what the file said last, `imported_number` the revision that then held it.
+    `stem_key` is the imported stem's match key, `imported_number` the revision
+    that holds what the source said last.
     """
 
     __tablename__ = "provenance"
@@ -77,7 +77,6 @@ class Provenance(Base):
     external_id: Mapped[str | None] = mapped_column(String(200))
     ordinal: Mapped[int | None]
     stem_key: Mapped[Line] = mapped_column(default="")
-    imported_hash: Mapped[str] = mapped_column(String(64), default="")
     imported_number: Mapped[int | None]
 
     question: Mapped[Question] = relationship()

@@ -46,7 +46,8 @@ class Question(Base):
 
     Revision numbers are plain numbers per question: `latest_number` is the
     newest, `published_number` the one on the shelf, `scheduled_number` the one
-    that goes public at `scheduled_at`.
+    that goes public at `scheduled_at`. The newest is the lock version, too:
+    every save makes a revision, and names the one that its editor saw.
     """
 
     __tablename__ = "question"
@@ -60,7 +61,6 @@ class Question(Base):
     difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
     stage: Mapped[Stage] = mapped_column(default=Stage.draft)
     search_text: Mapped[LongText] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
     latest_number: Mapped[int] = mapped_column(default=0)
     published_number: Mapped[int | None]
     scheduled_number: Mapped[int | None]

@@ -330,7 +330,6 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("search_text", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("latest_number", sa.Integer(), nullable=False),
         sa.Column("published_number", sa.Integer(), nullable=True),
         sa.Column("scheduled_number", sa.Integer(), nullable=True),
@@ -611,7 +610,6 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("ordinal", sa.Integer(), nullable=True),
         sa.Column("stem_key", sa.String(length=500), nullable=False),
-        sa.Column("imported_hash", sa.String(length=64), nullable=False),
         sa.Column("imported_number", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["question_id"],

@@ -1,0 +1,102 @@
+"""Content: what an edit changes, taken from the working copy and from revisions."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from cms.errors import NotFound
+from cms.formats.item import AnswerItem, Content, SourceItem
+from cms.models import Answer, Question, Revision, Source, Tag
+from cms.services.search import index_text
+
+WITH_CONTENT = (
+    selectinload(Question.answers).selectinload(Answer.sources),
+    selectinload(Question.tags),
+)
+"""Loader options that bring a question's whole content in a bounded number of queries."""
+
+
+def content_of(question: Question) -> Content:
+    """Return the working copy's content, with tags as sorted uids."""
+    return Content(
+        uid=question.uid,
+        slug=question.slug,
+        stem=question.stem,
+        context=question.context,
+        difficulty=question.difficulty,
+        tags=sorted(tag.uid for tag in question.tags),
+        answers=[
+            AnswerItem(
+                uid=answer.uid,
+                label=answer.label,
+                body=answer.body,
+                applies_to=answer.applies_to,
+                sources=source_items(answer.sources),
+            )
+            for answer in question.answers
+        ],
+    )
+
+
+def source_items(sources: Iterable[Source]) -> list[SourceItem]:
+    """Return citations as items, in order."""
+    return [
+        SourceItem(url=source.url, title=source.title, accessed_on=source.accessed_on)
+        for source in sources
+    ]
+
+
+def source_rows(items: Iterable[SourceItem]) -> list[Source]:
+    """Return citations as rows, in order."""
+    return [
+        Source(position=position, url=item.url, title=item.title, accessed_on=item.accessed_on)
+        for position, item in enumerate(items)
+    ]
+
+
+def find_revision(session: Session, question: Question, number: int) -> Revision:
+    """Return a revision by its number.
+
+    :raises NotFound: when the question has no such revision
+    """
+    revision = session.scalar(select(Revision).filter_by(question_id=question.id, number=number))
+    if revision is None:
+        raise NotFound(f"This question has no revision {number}.")
+    return revision
+
+
+def decode(revision: Revision) -> Content:
+    """Return a revision's content, with tags as uids."""
+    return msgspec.json.decode(revision.content, type=Content)
+
+
+def revision_content(session: Session, question: Question, number: int) -> Content:
+    """Return the content of a revision by its number.
+
+    :raises NotFound: when the question has no such revision
+    """
+    return decode(find_revision(session, question, number))
+
+
+def searchable(content: Content) -> str:
+    """Return the text by which a question is found."""
+    parts = [content.stem, content.context]
+    for answer in content.answers:
+        parts += (answer.label, answer.body)
+    return index_text(parts)
+
+
+def tag_slugs(session: Session, uids: Iterable[str]) -> dict[str, str]:
+    """Return the slug of each tag by its uid; tags that are gone are left out."""
+    wanted = set(uids)
+    if not wanted:
+        return {}
+    return {uid: slug for uid, slug in session.execute(select(Tag.uid, Tag.slug)) if uid in wanted}
+
+
+def with_tag_slugs(content: Content, slugs: Mapping[str, str]) -> Content:
+    """Return `content` with tags as sorted slugs, as formats carry them."""
+    return replace(content, tags=sorted(slugs[uid] for uid in content.tags if uid in slugs))

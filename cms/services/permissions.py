@@ -1,0 +1,34 @@
+"""Who may do what: the one rule that the desk, the commands and direct requests share."""
+
+from cms.errors import NotAllowed
+from cms.models import Question, User
+from cms.vocabulary import Role
+
+
+def may(by: User | None, role: Role) -> bool:
+    """Whether the actor has the powers of `role`; the command line (None) has them all."""
+    return by is None or (by.disabled_at is None and by.role.includes(role))
+
+
+def require(by: User | None, role: Role, verb: str) -> None:
+    """Let the actor pass, or say who may.
+
+    :raises NotAllowed: with a message such as 'Only an editor may publish questions.'
+    """
+    if not may(by, role):
+        article = "an" if role.value[0] in "aeiou" else "a"
+        raise NotAllowed(f"Only {article} {role.value} may {verb}. Ask one to do it.")
+
+
+def require_writer(by: User | None, question: Question) -> None:
+    """Let pass who may change this question's text: a contributor only what is not public.
+
+    :raises NotAllowed: with a message that says what to do instead
+    """
+    require(by, Role.contributor, "write questions")
+    touched_public = question.published_number is not None or question.retired_at is not None
+    if touched_public and not may(by, Role.editor):
+        raise NotAllowed(
+            "Only an editor may change a question that has been published. "
+            "File a correction instead."
+        )

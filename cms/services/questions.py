@@ -1,0 +1,368 @@
+"""The working copy: create, save, submit, delete a draft, restore a revision.
+
+Every save appends a Revision. Whoever saves names the revision that they saw:
+somebody else's save in between is a StaleEdit, never an overwrite.
+"""
+
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+from slugify import slugify
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from cms.errors import InvalidContent, StaleEdit, WrongState
+from cms.formats.checks import faults, normalized
+from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
+from cms.models import (
+    Answer,
+    Change,
+    Publication,
+    Question,
+    Revision,
+    SlugRedirect,
+    Tag,
+    User,
+    Withdrawal,
+    new_uid,
+)
+from cms.services.audit import record
+from cms.services.content import (
+    content_of,
+    decode,
+    find_revision,
+    revision_content,
+    searchable,
+    source_rows,
+)
+from cms.services.permissions import require, require_writer
+from cms.text import unique_name
+from cms.vocabulary import Origin, Role, Stage
+
+
+def create(
+    session: Session,
+    content: Content,
+    *,
+    by: User | None,
+    at: datetime,
+    summary: str = "",
+    origin: Origin = Origin.edit,
+) -> Question:
+    """Add a draft with its first revision. Uids and slug are made where `content` has none.
+
+    :raises InvalidContent: when the content breaks a rule, or its slug or a uid is taken
+    """
+    require(by, Role.contributor, "write questions")
+    content = checked(content)
+    uid = content.uid or new_uid()
+    content = replace(content, uid=uid, slug=content.slug or free_slug(session, content.stem, uid))
+    _refuse_taken(session, content)
+    question = Question(
+        uid=uid,
+        stage=Stage.draft,
+        created_by_id=by.id if by else None,
+        created_at=at,
+    )
+    _write(session, question, content, at)
+    session.add(question)
+    session.flush()
+    _append(session, question, by=by, at=at, summary=summary, origin=origin)
+    record(session, by=by, at=at, action="question.create", about=f"question:{uid}")
+    session.flush()
+    return question
+
+
+def save(
+    session: Session,
+    question: Question,
+    content: Content,
+    *,
+    seen_version: int,
+    by: User | None,
+    at: datetime,
+    summary: str = "",
+    origin: Origin = Origin.edit,
+    batch_id: int | None = None,
+) -> Revision | None:
+    """Replace the working copy by `content` and append a revision; None if nothing changed.
+
+    `seen_version` is the number of the newest revision that the editor saw.
+    What is public stays as it is until the question is published again.
+
+    :raises StaleEdit: when somebody saved in between; nothing is written
+    :raises InvalidContent: when the content breaks a rule, or its slug or a uid is taken
+    """
+    require_writer(by, question)
+    lock(session, question)
+    if question.merged_into_id is not None:
+        raise WrongState("This question was merged into another one; edit that one.")
+    content = checked(replace(content, uid=question.uid, slug=content.slug or question.slug))
+    current = content_of(question)
+    if _same(content, current):
+        return None
+    if question.latest_number != seen_version:
+        raise stale(session, question, mine=content, seen_version=seen_version)
+    _refuse_taken(session, content)
+    _write(session, question, content, at)
+    session.flush()
+    revision = _append(
+        session, question, by=by, at=at, summary=summary, origin=origin, batch_id=batch_id
+    )
+    record(
+        session,
+        by=by,
+        at=at,
+        action="question.save",
+        about=f"question:{question.uid}",
+        revision=revision.number,
+        origin=origin,
+    )
+    session.flush()
+    return revision
+
+
+def stale(session: Session, question: Question, *, mine: Content, seen_version: int) -> StaleEdit:
+    """Return the error that shows mine, theirs and the base."""
+    latest = find_revision(session, question, question.latest_number)
+    base = session.scalar(select(Revision).filter_by(question_id=question.id, number=seen_version))
+    return StaleEdit(
+        mine=mine,
+        theirs=content_of(question),
+        base=decode(base) if base else None,
+        by=str(latest.author or "The command line"),
+    )
+
+
+def restore(
+    session: Session,
+    question: Question,
+    number: int,
+    *,
+    seen_version: int,
+    by: User | None,
+    at: datetime,
+) -> Revision | None:
+    """Make an earlier revision's content the newest one; the address stays as it is.
+
+    Tags that were deleted since are left out. None if nothing would change.
+    """
+    content = replace(revision_content(session, question, number), slug=question.slug)
+    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
+    content = replace(content, tags=[uid for uid in content.tags if uid in known])
+    return save(
+        session,
+        question,
+        content,
+        seen_version=seen_version,
+        by=by,
+        at=at,
+        summary=f"Restored revision {number}",
+        origin=Origin.restore,
+    )
+
+
+def submit(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+    """Put a draft, or a published question with unpublished changes, in review."""
+    _move(session, question, Stage.draft, Stage.in_review, by=by, at=at, action="question.submit")
+
+
+def return_to_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+    """Take a question out of review, for more work."""
+    _move(session, question, Stage.in_review, Stage.draft, by=by, at=at, action="question.return")
+
+
+def _move(
+    session: Session,
+    question: Question,
+    before: Stage,
+    after: Stage,
+    *,
+    by: User | None,
+    at: datetime,
+    action: str,
+) -> None:
+    require(by, Role.contributor, "submit questions")
+    lock(session, question)
+    if question.retired_at is not None:
+        raise WrongState("This question is retired. Un-retire it first.")
+    if question.stage != before:
+        raise WrongState(f"This question is not in the stage '{before.value}' any more.")
+    if question.published_number is not None and not question.has_unpublished_changes:
+        raise WrongState("Everything in this question is published; there is nothing to review.")
+    question.stage = after
+    record(session, by=by, at=at, action=action, about=f"question:{question.uid}")
+    session.flush()
+
+
+def was_public(session: Session, question: Question) -> bool:
+    """Whether any release ever published this question."""
+    return bool(session.scalar(select(exists().where(Change.uid == question.uid))))
+
+
+def delete_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+    """Delete a question that was never public; the audit keeps its whole content.
+
+    :raises WrongState: when it was public: such a question is retired instead
+    """
+    require_writer(by, question)
+    lock(session, question)
+    if was_public(session, question):
+        raise WrongState(
+            "This question was public, so its address and its history stay. Retire it instead."
+        )
+    record(
+        session,
+        by=by,
+        at=at,
+        action="question.delete",
+        about=f"question:{question.uid}",
+        content=msgspec.to_builtins(content_of(question)),
+        tags=[tag.slug for tag in question.tags],
+    )
+    session.delete(question)
+    session.flush()
+
+
+def history(session: Session, question: Question) -> list[Revision]:
+    """Return every revision of the question, the newest first."""
+    return list(
+        session.scalars(
+            select(Revision).filter_by(question_id=question.id).order_by(Revision.number.desc())
+        )
+    )
+
+
+def lock(session: Session, question: Question) -> None:
+    """Read the question anew and keep others from changing it until the transaction ends."""
+    session.flush()
+    session.refresh(question, with_for_update=True)
+
+
+def checked(content: Content) -> Content:
+    """Return `content` normalised, without answers in which nothing was written.
+
+    :raises InvalidContent: with every fault and its remedy
+    """
+    content = normalized(content)
+    content.answers = [
+        answer
+        for answer in content.answers
+        if answer.label or answer.body or answer.applies_to or answer.sources
+    ]
+    found = list(faults(content))
+    if found:
+        raise InvalidContent(found)
+    return content
+
+
+def free_slug(session: Session, stem: str, uid: str) -> str:
+    """Return an address for a stem that nothing else has or had."""
+    wanted = slugify(stem, max_length=SLUG_LIMIT - 8, word_boundary=True) or f"question-{uid[-12:]}"
+    return unique_name(wanted, lambda slug: slug_taken(session, slug, uid), SLUG_LIMIT)
+
+
+def slug_taken(session: Session, slug: str, uid: str) -> bool:
+    """Whether another question than `uid` has the address, or had it in public."""
+    return any(
+        session.scalar(statement)
+        for statement in (
+            select(exists().where(Question.slug == slug, Question.uid != uid)),
+            select(exists().where(Publication.slug == slug, Publication.uid != uid)),
+            select(exists().where(Withdrawal.slug == slug, Withdrawal.uid != uid)),
+            select(
+                exists().where(
+                    SlugRedirect.what == "question",
+                    SlugRedirect.slug == slug,
+                    SlugRedirect.uid != uid,
+                )
+            ),
+        )
+    )
+
+
+def _refuse_taken(session: Session, content: Content) -> None:
+    uid, slug = content.uid, content.slug
+    assert uid is not None
+    assert slug is not None
+    taken: list[tuple[str, str]] = []
+    if slug_taken(session, slug, uid):
+        taken.append(("slug", f"'{slug}' is, or was, another question's address. Choose another."))
+    owners = dict(
+        session.execute(
+            select(Answer.uid, Question.uid)
+            .join(Answer.question)
+            .where(Answer.uid.in_([answer.uid for answer in content.answers if answer.uid]))
+        ).tuples()
+    )
+    for index, answer in enumerate(content.answers):
+        if answer.uid and owners.get(answer.uid, uid) != uid:
+            taken.append((f"answers[{index}].uid", "Another question's answer has this uid."))
+    if taken:
+        raise InvalidContent(taken)
+
+
+def _same(content: Content, current: Content) -> bool:
+    """Whether a save would change nothing; a new answer has no uid yet and is a change."""
+    return replace(content, tags=sorted(content.tags)) == current
+
+
+def _write(session: Session, question: Question, content: Content, at: datetime) -> None:
+    """Put `content` into the rows of the working copy."""
+    assert content.slug is not None
+    question.slug = content.slug
+    question.stem = content.stem
+    question.context = content.context
+    question.difficulty = content.difficulty
+    question.search_text = searchable(content)
+    question.updated_at = at
+    tags = list(session.scalars(select(Tag).where(Tag.uid.in_(content.tags)).order_by(Tag.slug)))
+    if len(tags) != len(set(content.tags)):
+        raise InvalidContent([("tags", "One of these tags was deleted. Choose the tags again.")])
+    question.tags = tags
+    existing = {answer.uid: answer for answer in question.answers}
+    question.answers = [
+        _answer_row(existing.get(item.uid or ""), item, position)
+        for position, item in enumerate(content.answers)
+    ]
+
+
+def _answer_row(answer: Answer | None, item: AnswerItem, position: int) -> Answer:
+    answer = answer or Answer(uid=item.uid or new_uid())
+    answer.position = position
+    answer.label = item.label
+    answer.body = item.body
+    answer.applies_to = item.applies_to
+    held = [(s.url, s.title, s.accessed_on) for s in answer.sources]
+    if held != [(s.url, s.title, s.accessed_on) for s in item.sources]:
+        answer.sources = source_rows(item.sources)
+    return answer
+
+
+def _append(
+    session: Session,
+    question: Question,
+    *,
+    by: User | None,
+    at: datetime,
+    summary: str,
+    origin: Origin,
+    batch_id: int | None = None,
+) -> Revision:
+    """Append the working copy as a revision."""
+    content = content_of(question)
+    question.latest_number = (question.latest_number or 0) + 1
+    revision = Revision(
+        question_id=question.id,
+        number=question.latest_number,
+        content=msgspec.json.encode(content).decode(),
+        content_hash=content_hash(content),
+        author_id=by.id if by else None,
+        created_at=at,
+        summary=summary,
+        origin=origin,
+        batch_id=batch_id,
+    )
+    session.add(revision)
+    return revision

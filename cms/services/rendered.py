@@ -1,0 +1,94 @@
+"""What a public page shows of one question: its Item with every text rendered to safe HTML.
+
+A Publication keeps it as JSON text, made when the question is published, so
+that no page view ever runs Markdown.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from cms.formats.item import AnswerItem, CorrectionItem, Item, SourceItem
+from cms.markup import render, render_inline
+from cms.vocabulary import CorrectionKind
+
+
+class RenderedAnswer(Struct, kw_only=True):
+    """An answer; `html` is its body."""
+
+    uid: str
+    label: str
+    html: str
+    applies_to: str
+    sources: list[SourceItem]
+
+
+class RenderedCorrection(Struct, kw_only=True):
+    """A public erratum; `claim`, `explanation` and `fix` are HTML, `answer` is a uid."""
+
+    number: int
+    kind: CorrectionKind
+    claim: str
+    explanation: str
+    fix: str
+    sources: list[SourceItem]
+    decided_at: datetime | None
+    answer: str | None
+    credit: str
+
+
+class Rendered(Struct, kw_only=True):
+    """A question; `stem` and `context` are HTML.
+
+    `short` is the index of the answer that is labeled 'Short', None without one.
+    """
+
+    stem: str
+    context: str
+    answers: list[RenderedAnswer]
+    corrections: list[RenderedCorrection]
+    short: int | None
+
+
+def render_item(item: Item) -> Rendered:
+    """Render a question for the shelf. Its answers have uids, its corrections numbers.
+
+    :raises ValueError: when a text is too long to be rendered
+    """
+    return Rendered(
+        stem=render_inline(item.stem),
+        context=render(item.context, anchor="context"),
+        answers=[
+            _render_answer(answer, f"answer-{position}")
+            for position, answer in enumerate(item.answers, start=1)
+        ],
+        corrections=[_render_correction(correction) for correction in item.corrections],
+        short=next((i for i, a in enumerate(item.answers) if a.label.casefold() == "short"), None),
+    )
+
+
+def _render_answer(answer: AnswerItem, anchor: str) -> RenderedAnswer:
+    return RenderedAnswer(
+        uid=answer.uid or "",
+        label=answer.label,
+        html=render(answer.body, anchor=anchor),
+        applies_to=answer.applies_to,
+        sources=answer.sources,
+    )
+
+
+def _render_correction(correction: CorrectionItem) -> RenderedCorrection:
+    number = correction.number or 0
+    return RenderedCorrection(
+        number=number,
+        kind=correction.kind,
+        claim=render(correction.claim, anchor=f"claim-{number}"),
+        explanation=render(correction.explanation, anchor=f"explanation-{number}"),
+        fix=render(correction.fix, anchor=f"fix-{number}"),
+        sources=correction.sources,
+        decided_at=correction.decided_at,
+        answer=correction.answer,
+        credit=correction.credit,
+    )
