@@ -120,6 +120,16 @@ class PublishedCorrection(Base):
     release: Mapped[int]
 
 
+class PublishedDeck(Base):
+    """A deck as the public has it. `document` is its DeckItem as JSON text."""
+
+    __tablename__ = "published_deck"
+
+    slug: Mapped[Slug] = mapped_column(primary_key=True)
+    document: Mapped[LongText]
+    release: Mapped[int]
+
+
 class Withdrawal(Base):
     """The tombstone of a question that was public and no longer is."""
 

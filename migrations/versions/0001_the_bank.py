@@ -137,6 +137,13 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "published_deck",
+        sa.Column("slug", sa.String(length=120), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("release", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("slug", name=op.f("pk_published_deck")),
+    )
+    op.create_table(
         "published_tag",
         sa.Column("slug", sa.String(length=120), nullable=False),
         sa.Column("uid", sa.String(length=36), nullable=False),
@@ -841,6 +848,7 @@ def downgrade() -> None:
     op.drop_table("slug_redirect")
     op.drop_table("release_counter")
     op.drop_table("published_tag")
+    op.drop_table("published_deck")
     with op.batch_alter_table("published_correction", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_published_correction_question_uid"))
 

@@ -1,0 +1,117 @@
+"""How a row of a file meets a question of the bank: overlay, base, update or conflict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from cms.formats.item import AnswerItem, Content, Item, SourceItem, answer_drops
+from cms.vocabulary import RowAction
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with a row: `content` is what an update would save."""
+
+    action: RowAction
+    content: Content
+    message: str = ""
+
+
+def judge(
+    row: Item,
+    drops: frozenset[str],
+    *,
+    current: Content,
+    base: Content | None,
+    earlier: Callable[[], list[Content]],
+) -> Verdict:
+    """Compare a row with the bank's text and with the base that the row was made from.
+
+    All contents carry tags as slugs. `earlier` fetches the contents of the
+    question's other revisions; it is called only where a conflict looms.
+    """
+    wanted = overlay(current, row, drops)
+    if wanted == current:
+        return Verdict(RowAction.unchanged, current)
+    if base is not None:
+        if overlay(base, row, drops) == base:
+            return Verdict(RowAction.unchanged, current, "The file says nothing new.")
+        if overlay(base, Item(**_fields(current)), drops) == base:
+            return Verdict(RowAction.update, wanted)
+    if any(overlay(revision, row, drops) == revision for revision in earlier()):
+        return Verdict(RowAction.unchanged, current, "The bank had this text before.")
+    return Verdict(
+        RowAction.conflict,
+        wanted,
+        "Both the file and the bank changed this question; the bank's text stays. "
+        "Compare both at the desk.",
+    )
+
+
+def overlay(under: Content, row: Item, drops: frozenset[str]) -> Content:
+    """Return `under` with everything that `row` states; what it drops stays as it is."""
+    changes = {
+        name: getattr(row, name) for name in ("stem", "context", "difficulty") if name not in drops
+    }
+    if "slug" not in drops and row.slug is not None:
+        changes["slug"] = row.slug
+    if "tags" not in drops:
+        changes["tags"] = sorted(set(row.tags))
+    if "answers" not in drops:
+        changes["answers"] = _overlay_answers(under.answers, row.answers, drops)
+    return replace(under, **changes)
+
+
+def _overlay_answers(
+    under: list[AnswerItem], stated: list[AnswerItem], drops: frozenset[str]
+) -> list[AnswerItem]:
+    """Pair answers by uid, or else by position, and lay one over the other."""
+    by_uid = {answer.uid: answer for answer in under}
+    named = {answer.uid for answer in stated if answer.uid is not None}
+    free = [answer for answer in under if answer.uid not in named]
+    result: list[AnswerItem] = []
+    for index, answer in enumerate(stated):
+        if answer.uid is not None:
+            held = by_uid.get(answer.uid)
+        else:
+            held = free.pop(0) if free else None
+        result.append(_overlay_answer(held, answer, index, drops))
+    if "answers[1:]" in drops:
+        result += under[len(stated) :]
+    return result
+
+
+def _overlay_answer(
+    held: AnswerItem | None, stated: AnswerItem, index: int, drops: frozenset[str]
+) -> AnswerItem:
+    if held is None:
+        return stated
+    kept = {
+        name: getattr(held, name)
+        for name in ("label", "body", "applies_to", "sources")
+        if answer_drops(drops, index, name)
+    }
+    if "sources" not in kept:
+        kept["sources"] = _overlay_sources(held.sources, stated.sources, drops)
+    return replace(stated, uid=held.uid, **kept)
+
+
+def _overlay_sources(
+    held: list[SourceItem], stated: list[SourceItem], drops: frozenset[str]
+) -> list[SourceItem]:
+    by_url = {source.url: source for source in held}
+    result: list[SourceItem] = []
+    for source in stated:
+        known = by_url.get(source.url)
+        kept = {
+            name: getattr(known, name)
+            for name in ("title", "accessed_on")
+            if known is not None and f"answers.sources.{name}" in drops
+        }
+        result.append(replace(source, **kept))
+    return result
+
+
+def _fields(content: Content) -> dict[str, object]:
+    return {name: getattr(content, name) for name in Content.__struct_fields__}

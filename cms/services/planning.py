@@ -1,0 +1,303 @@
+"""Planning an import: each row of a file against the bank, without writing anything."""
+
+import difflib
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cms.formats.item import (
+    Content,
+    CorrectionItem,
+    Damage,
+    DeckItem,
+    Item,
+    Reading,
+    Row,
+    TagItem,
+)
+from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
+from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
+from cms.services.merging import judge
+from cms.services.provenance import source_key
+from cms.services.questions import slug_taken
+from cms.services.shelf import chunks, correction_item
+from cms.vocabulary import Origin, RowAction
+
+# The namespace of the uids that questions without one get (UUIDv5, RFC 9562).
+NAMESPACE = uuid.UUID("5d0c2f5e-6a0b-5b8e-9a53-7f1b3c8f2b61")
+# Stems at least this alike, at the same ordinal of the same source, are one question reworded.
+REWORDED = 0.6
+
+
+@dataclass(slots=True)
+class PlannedRow:
+    """What an import would do with one row.
+
+    `content` carries tags as slugs. `question_id` and `seen_version` name the
+    question that an update changes, at the revision that was compared.
+    """
+
+    place: str
+    action: RowAction
+    message: str = ""
+    stem: str = ""
+    item: Item | None = None
+    content: Content | None = None
+    question_id: int | None = None
+    seen_version: int = 0
+    corrections: list[CorrectionItem] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A whole file against the bank, row by row, in the file's order."""
+
+    rows: list[PlannedRow]
+    tags: list[TagItem]
+    decks: list[DeckItem]
+    notes: list[str]
+
+    def totals(self) -> dict[RowAction, int]:
+        """Return the number of rows of each action, zeros included."""
+        counted = Counter(row.action for row in self.rows)
+        return {action: counted[action] for action in RowAction}
+
+
+def plan(session: Session, reading: Reading, *, source: str) -> Plan:
+    """Compare a reading with the bank. `source` names the file for rows without provenance.
+
+    :raises UnreadableFile: when the file turns out unreadable half-way
+    """
+    planner = _Planner(session, reading, source)
+    rows: list[PlannedRow] = []
+    for some in chunks(list(reading.rows)):
+        rows += planner.plan(some)
+    return Plan(rows, reading.tags, reading.decks, reading.notes)
+
+
+class _Planner:
+    """The state of one planning: what the file used up so far."""
+
+    def __init__(self, session: Session, reading: Reading, source: str) -> None:
+        self.session = session
+        self.source = source
+        self.occurrences: Counter[tuple[str, str]] = Counter()
+        self.slugs: set[str] = set()
+        self.matched: set[int] = set()
+        slugs = dict(session.execute(select(Tag.uid, Tag.slug)).tuples())
+        self.tag_slugs = slugs
+        # A tag that was renamed here is still the tag that the file means.
+        self.renamed = {
+            tag.slug: slugs[tag.uid]
+            for tag in reading.tags
+            if tag.uid in slugs and slugs[tag.uid] != tag.slug
+        }
+
+    def plan(self, rows: Sequence[Row]) -> list[PlannedRow]:
+        identified = {id(row): self._identity(row.item) for row in rows if row.item is not None}
+        found = self._questions(identified.values())
+        planned = [
+            self._row(row, found.get(identified[id(row)])) if row.item else _unreadable(row)
+            for row in rows
+        ]
+        self._refuse_foreign(planned)
+        return planned
+
+    def _identity(self, item: Item) -> str:
+        """Return the uid that a row means: its own, its provenance's, or one made of its text."""
+        if item.uid is not None:
+            return item.uid
+        source = item.provenance.source if item.provenance else self.source
+        key = source_key(item.stem)
+        self.occurrences[source, key] += 1
+        occurrence = self.occurrences[source, key]
+        match = self._by_provenance(item, source, key, occurrence) if item.provenance else None
+        made = str(uuid.uuid5(NAMESPACE, f"{source}\n{key}\n{occurrence}"))
+        item.uid = match or made
+        return item.uid
+
+    def _by_provenance(self, item: Item, source: str, key: str, occurrence: int) -> str | None:
+        """Find the question that an earlier import of the same source made."""
+        assert item.provenance is not None
+        statement = (
+            select(Question.uid, Provenance.question_id, Provenance.stem_key)
+            .join(Provenance.question)
+            .where(Provenance.source == source)
+            .order_by(Provenance.ordinal, Provenance.question_id)
+        )
+        if item.provenance.external_id is not None:
+            row = self.session.execute(
+                statement.where(Provenance.external_id == item.provenance.external_id)
+            ).first()
+            return row.uid if row else None
+        same = self.session.execute(statement.where(Provenance.stem_key == key)).all()
+        if len(same) >= occurrence:
+            row = same[occurrence - 1]
+            self.matched.add(row.question_id)
+            return str(row.uid)
+        for row in self.session.execute(
+            statement.where(Provenance.ordinal == item.provenance.ordinal)
+        ):
+            alike = difflib.SequenceMatcher(None, row.stem_key, key).ratio()
+            if row.question_id not in self.matched and alike >= REWORDED:
+                self.matched.add(row.question_id)
+                return str(row.uid)
+        return None
+
+    def _questions(self, uids: Iterable[str]) -> dict[str, Question]:
+        return {
+            question.uid: question
+            for question in self.session.scalars(
+                select(Question).where(Question.uid.in_(list(uids))).options(*WITH_CONTENT)
+            )
+        }
+
+    def _row(self, row: Row, question: Question | None) -> PlannedRow:
+        item = row.item
+        assert item is not None
+        item.tags = [self.renamed.get(slug, slug) for slug in item.tags]
+        planned = PlannedRow(
+            place=row.place,
+            action=RowAction.create,
+            stem=item.stem,
+            item=item,
+            corrections=item.corrections,
+            damages=row.damages,
+        )
+        if item.slug is not None and "slug" not in row.drops:
+            assert item.uid is not None
+            if item.slug in self.slugs or slug_taken(self.session, item.slug, item.uid):
+                planned.action = RowAction.error
+                planned.message = (
+                    f"slug: '{item.slug}' is, or was, another question's address. "
+                    "Choose another, or leave it out to have one made."
+                )
+                return planned
+            self.slugs.add(item.slug)
+        if question is None:
+            planned.content = Content(
+                **{name: getattr(item, name) for name in Content.__struct_fields__}
+            )
+            return planned
+        return self._meet(planned, item, row.drops, question)
+
+    def _meet(
+        self, planned: PlannedRow, item: Item, drops: frozenset[str], question: Question
+    ) -> PlannedRow:
+        """Compare a row with the question that it means."""
+        planned.question_id = question.id
+        planned.seen_version = question.latest_number
+        if question.merged_into_id is not None:
+            planned.action = RowAction.conflict
+            planned.message = "This question was merged into another one; edit that one."
+            return planned
+        base = self._base(item, question)
+        verdict = judge(
+            item,
+            drops,
+            current=with_tag_slugs(content_of(question), self.tag_slugs),
+            base=with_tag_slugs(decode(base), self.tag_slugs) if base else None,
+            earlier=lambda: self._earlier(question),
+        )
+        planned.action, planned.message = verdict.action, verdict.message
+        planned.content = replace(verdict.content, uid=question.uid)
+        planned.corrections = (
+            [] if "corrections" in drops else self._new_corrections(item.corrections, question)
+        )
+        if planned.action == RowAction.unchanged and planned.corrections:
+            planned.action = RowAction.update
+            planned.message = f"{len(planned.corrections)} corrections are new."
+        return planned
+
+    def _base(self, item: Item, question: Question) -> Revision | None:
+        """Return the revision that a row was made from, or that was imported last."""
+        of_question = select(Revision).filter_by(question_id=question.id)
+        if item.content_hash is not None:
+            return self.session.scalars(
+                of_question.filter_by(content_hash=item.content_hash).order_by(
+                    Revision.number.desc()
+                )
+            ).first() or self._last_imported(question)
+        if item.revision is not None:
+            named = self.session.scalar(of_question.filter_by(number=item.revision))
+            if named is not None:
+                return named
+        return self._last_imported(question)
+
+    def _last_imported(self, question: Question) -> Revision | None:
+        number = self.session.scalar(
+            select(Provenance.imported_number).filter_by(question_id=question.id)
+        )
+        statement = select(Revision).filter_by(question_id=question.id)
+        if number is not None:
+            return self.session.scalar(statement.filter_by(number=number))
+        return self.session.scalars(
+            statement.filter_by(origin=Origin.imported).order_by(Revision.number.desc())
+        ).first()
+
+    def _earlier(self, question: Question) -> list[Content]:
+        return [
+            with_tag_slugs(decode(revision), self.tag_slugs)
+            for revision in self.session.scalars(
+                select(Revision).filter_by(question_id=question.id)
+            )
+        ]
+
+    def _new_corrections(
+        self, stated: Sequence[CorrectionItem], question: Question
+    ) -> list[CorrectionItem]:
+        """Return the file's corrections that the bank lacks; it never takes one away."""
+        if not stated:
+            return []
+        held = [
+            correction_item(correction)
+            for correction in self.session.scalars(
+                select(Correction).filter_by(question_id=question.id)
+            )
+        ]
+        uids = {correction.uid for correction in held}
+        claims = {(correction.kind, correction.claim) for correction in held}
+        return [
+            correction
+            for correction in stated
+            if correction.uid not in uids and (correction.kind, correction.claim) not in claims
+        ]
+
+    def _refuse_foreign(self, planned: Sequence[PlannedRow]) -> None:
+        """Refuse rows whose answers or corrections have the uid of another question's."""
+        owners: dict[str, int] = {}
+        uids: dict[str, list[PlannedRow]] = defaultdict(list)
+        for row in planned:
+            if row.content is None:
+                continue
+            parts = [answer.uid for answer in row.content.answers]
+            parts += [correction.uid for correction in row.corrections]
+            for uid in parts:
+                if uid is not None:
+                    uids[uid].append(row)
+        for model in (Answer, Correction):
+            for some in chunks(list(uids)):
+                owners |= dict(
+                    self.session.execute(
+                        select(model.uid, model.question_id).where(model.uid.in_(some))
+                    ).tuples()
+                )
+        for uid, owner in owners.items():
+            for row in uids[uid]:
+                if row.question_id != owner:
+                    row.action = RowAction.error
+                    row.message = (
+                        f"{uid} belongs to another question of the bank. "
+                        "Leave it out to have a new one made."
+                    )
+
+
+def _unreadable(row: Row) -> PlannedRow:
+    action = RowAction.conflict if row.truncated else RowAction.error
+    return PlannedRow(place=row.place, action=action, message=row.error or "")

@@ -1,0 +1,23 @@
+"""Provenance: where a question came from."""
+
+from cms.formats.item import ProvenanceItem
+from cms.models import Provenance
+from cms.text import match_key
+
+
+def provenance_item(row: Provenance) -> ProvenanceItem:
+    """Return a provenance as formats carry it."""
+    return ProvenanceItem(
+        source=row.source,
+        url=row.url,
+        date=row.date,
+        license=row.license,
+        attribution=row.attribution,
+        external_id=row.external_id,
+        ordinal=row.ordinal,
+    )
+
+
+def source_key(stem: str) -> str:
+    """Return the key by which a later import of the same source finds this stem."""
+    return match_key(stem)[:500]

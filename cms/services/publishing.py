@@ -1,0 +1,234 @@
+"""Publish and retire: the one door between the working copy and the shelf."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from cms.errors import NotPublishable, WrongState
+from cms.models import Answer, ImportWarning, Question, Revision, User
+from cms.services import shelf
+from cms.services.audit import record
+from cms.services.permissions import require
+from cms.services.questions import lock
+from cms.services.releases import open_release
+from cms.vocabulary import ChangeKind, Role, Stage
+
+UNANSWERED = "It has no answer. Write one."
+DAMAGED = "Import warnings are open. Mend or acknowledge them."
+
+
+@dataclass(slots=True)
+class Published:
+    """What a publishing did. `release` is None when nothing became or stayed to become public."""
+
+    release: int | None = None
+    published: list[Question] = field(default_factory=list)
+    unchanged: list[Question] = field(default_factory=list)
+    refused: list[NotPublishable] = field(default_factory=list)
+
+
+def publish(
+    session: Session,
+    questions: Sequence[Question],
+    *,
+    by: User | None,
+    at: datetime,
+    force: bool = False,
+) -> Published:
+    """Put the newest revision of each question on the shelf, all in one release.
+
+    What cannot go public is refused with its reasons, the others are published.
+    `force` acknowledges open import warnings (audited); it never publishes a
+    question without an answer.
+
+    :raises NotAllowed: when the actor is no editor
+    """
+    require(by, Role.editor, "publish questions")
+    result = Published()
+    ready: list[Question] = []
+    for some in shelf.chunks(questions):
+        ids = [question.id for question in some]
+        _lock_all(session, ids)
+        answered = _with_answers(session, ids)
+        damaged = _with_open_warnings(session, ids)
+        for question in some:
+            reasons = _reasons(question, answered, set() if force else damaged)
+            if reasons:
+                result.refused.append(NotPublishable(question.slug, reasons))
+            elif question.published_number == question.latest_number:
+                result.unchanged.append(question)
+            else:
+                ready.append(question)
+        if force:
+            _acknowledge(session, damaged & {question.id for question in ready}, by=by, at=at)
+    if not ready:
+        session.flush()
+        return result
+    count = len(ready)
+    summary = f"Published {ready[0].stem}" if count == 1 else f"Published {count} questions"
+    release = open_release(session, by=by, at=at, summary=summary)
+    for question in ready:
+        question.published_number = question.latest_number
+        question.stage = Stage.draft
+        question.scheduled_number = question.scheduled_at = None
+        record(
+            session,
+            by=by,
+            at=at,
+            action="question.publish",
+            about=f"question:{question.uid}",
+            revision=question.latest_number,
+            release=release.number,
+        )
+    session.flush()
+    ids = [question.id for question in ready]
+    for some_ids in shelf.chunks(ids):
+        session.execute(
+            update(Revision)
+            .where(
+                Revision.question_id.in_(some_ids),
+                Revision.release.is_(None),
+                exists().where(
+                    Question.id == Revision.question_id,
+                    Question.published_number == Revision.number,
+                ),
+            )
+            .values(release=release.number)
+            .execution_options(synchronize_session=False)
+        )
+    shelf.refresh(session, ids, release, ChangeKind.published)
+    shelf.put_decks(session, release)
+    result.release = release.number
+    result.published = ready
+    return result
+
+
+def blockers(session: Session, question: Question) -> list[str]:
+    """Return why this question cannot be published as it stands; nothing if it can."""
+    answered = _with_answers(session, [question.id])
+    return _reasons(question, answered, _with_open_warnings(session, [question.id]))
+
+
+def retire(
+    session: Session,
+    questions: Sequence[Question],
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
+) -> int:
+    """Take published questions off the shelf in one release; return its number.
+
+    Their addresses answer 410 from then on, and exports name them as withdrawn.
+
+    :raises WrongState: when one of them is not published; nothing is retired then
+    """
+    require(by, Role.editor, "retire questions")
+    for question in questions:
+        lock(session, question)
+        if question.published_number is None:
+            raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")
+    summary = f"Retired {questions[0].stem}" if len(questions) == 1 else f"Retired {len(questions)}"
+    release = open_release(session, by=by, at=at, summary=summary)
+    for question in questions:
+        question.retired_at = at
+        question.published_number = None
+        question.scheduled_number = question.scheduled_at = None
+        record(
+            session,
+            by=by,
+            at=at,
+            action="question.retire",
+            about=f"question:{question.uid}",
+            release=release.number,
+            reason=reason,
+        )
+    session.flush()
+    shelf.withdraw(session, questions, release, reason=reason)
+    return release.number
+
+
+def unretire(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+    """Make a retired question a draft again; its tombstone stays until it is published.
+
+    :raises WrongState: when it is not retired, or was merged into another question
+    """
+    require(by, Role.editor, "un-retire questions")
+    lock(session, question)
+    if question.retired_at is None:
+        raise WrongState("This question is not retired.")
+    if question.merged_into_id is not None:
+        raise WrongState("This question was merged into another one, which answers for it.")
+    question.retired_at = None
+    question.stage = Stage.draft
+    record(session, by=by, at=at, action="question.unretire", about=f"question:{question.uid}")
+    session.flush()
+
+
+def _lock_all(session: Session, ids: Sequence[int]) -> None:
+    """Lock questions in one order, so that two publishers never wait for each other."""
+    session.scalars(
+        select(Question)
+        .where(Question.id.in_(ids))
+        .order_by(Question.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _with_answers(session: Session, ids: Sequence[int]) -> set[int]:
+    return set(
+        session.scalars(
+            select(Answer.question_id)
+            .where(Answer.question_id.in_(ids), Answer.position == 0, Answer.body != "")
+            .distinct()
+        )
+    )
+
+
+def _with_open_warnings(session: Session, ids: Sequence[int]) -> set[int]:
+    return set(
+        session.scalars(
+            select(ImportWarning.question_id)
+            .where(ImportWarning.question_id.in_(ids), ImportWarning.acknowledged_at.is_(None))
+            .distinct()
+        )
+    )
+
+
+def _reasons(question: Question, answered: set[int], damaged: set[int]) -> list[str]:
+    reasons: list[str] = []
+    if question.merged_into_id is not None:
+        reasons.append("It was merged into another question.")
+    elif question.retired_at is not None:
+        reasons.append("It is retired. Un-retire it first.")
+    if not question.stem:
+        reasons.append("It has no stem. Write the question.")
+    if question.id not in answered:
+        reasons.append(UNANSWERED)
+    if question.id in damaged:
+        reasons.append(DAMAGED)
+    return reasons
+
+
+def _acknowledge(session: Session, ids: set[int], *, by: User | None, at: datetime) -> None:
+    if not ids:
+        return
+    session.execute(
+        update(ImportWarning)
+        .where(ImportWarning.question_id.in_(ids), ImportWarning.acknowledged_at.is_(None))
+        .values(acknowledged_at=at, acknowledged_by_id=by.id if by else None)
+        .execution_options(synchronize_session="fetch")
+    )
+    for uid in session.scalars(select(Question.uid).where(Question.id.in_(ids))):
+        record(
+            session,
+            by=by,
+            at=at,
+            action="warning.acknowledge",
+            about=f"question:{uid}",
+            forced=True,
+        )

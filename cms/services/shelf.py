@@ -1,0 +1,425 @@
+"""The shelf: building what is public from published revisions, never from working rows.
+
+Every function here runs inside a release that the caller opened.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from cms.formats.item import Content, CorrectionItem, DeckItem, Item
+from cms.markup import plain_text, summarize
+from cms.models import (
+    Change,
+    Correction,
+    Deck,
+    Provenance,
+    Publication,
+    PublicationTag,
+    PublishedCorrection,
+    PublishedDeck,
+    PublishedTag,
+    Question,
+    Release,
+    Revision,
+    SlugRedirect,
+    Tag,
+    Withdrawal,
+)
+from cms.services.content import searchable, source_items, with_tag_slugs
+from cms.services.provenance import provenance_item
+from cms.services.rendered import render_item
+from cms.vocabulary import ChangeKind, CorrectionStatus
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Questions per round of queries: below every database's limit on parameters."""
+
+
+def refresh(
+    session: Session, question_ids: Sequence[int], release: Release, what: ChangeKind
+) -> None:
+    """Build the publications of these published questions anew, as part of `release`.
+
+    Writes their Change rows, redirects, errata, and the counts of the tags that
+    they have or had.
+    """
+    tags = _TagTree(session)
+    touched: set[str] = set()
+    for ids in chunks(question_ids):
+        touched |= _refresh_chunk(session, ids, release, what, tags)
+    count_tags(session, touched, tags)
+
+
+def withdraw(
+    session: Session, questions: Sequence[Question], release: Release, *, reason: str
+) -> None:
+    """Take published questions off the shelf and leave tombstones."""
+    touched: set[str] = set()
+    for some in chunks(questions):
+        uids = [question.uid for question in some]
+        rows = session.execute(
+            select(Publication.uid, Publication.slug, Publication.stem, Publication.id).where(
+                Publication.uid.in_(uids)
+            )
+        ).all()
+        ids = [row.id for row in rows]
+        touched |= set(
+            session.scalars(
+                select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
+            )
+        )
+        session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
+        session.execute(delete(Publication).where(Publication.id.in_(ids)))
+        merged = {
+            question.uid: question.merged_into.uid if question.merged_into else None
+            for question in some
+        }
+        session.execute(
+            insert(Withdrawal),
+            [
+                {
+                    "uid": row.uid,
+                    "slug": row.slug,
+                    "stem": row.stem,
+                    "release": release.number,
+                    "merged_into": merged[row.uid],
+                    "reason": reason,
+                    "at": release.at,
+                }
+                for row in rows
+            ],
+        )
+        session.execute(
+            insert(Change),
+            [
+                {
+                    "release": release.number,
+                    "uid": row.uid,
+                    "what": ChangeKind.merged if merged[row.uid] else ChangeKind.retired,
+                    "revision": None,
+                }
+                for row in rows
+            ],
+        )
+    count_tags(session, touched, _TagTree(session))
+
+
+def _refresh_chunk(
+    session: Session, ids: Sequence[int], release: Release, what: ChangeKind, tags: "_TagTree"
+) -> set[str]:
+    rows = session.execute(
+        select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
+        .join(
+            Revision,
+            (Revision.question_id == Question.id) & (Revision.number == Question.published_number),
+        )
+        .where(Question.id.in_(ids))
+    ).all()
+    uids = [row.uid for row in rows]
+    held = {
+        row.uid: row
+        for row in session.execute(
+            select(
+                Publication.id, Publication.uid, Publication.slug, Publication.published_at
+            ).where(Publication.uid.in_(uids))
+        )
+    }
+    corrections = _public_corrections(session, {row.id: row.number for row in rows})
+    origins = {
+        origin.question_id: origin
+        for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
+    }
+    publications: list[dict[str, Any]] = []
+    tagged: dict[str, set[str]] = {}
+    for row in rows:
+        before = held.get(row.uid)
+        content = msgspec.json.decode(row.content, type=Content)
+        errata = corrections.get(row.id, [])
+        origin = origins.get(row.id)
+        item = Item(
+            **{
+                name: getattr(with_tag_slugs(content, tags.slugs), name)
+                for name in content.__struct_fields__
+            },
+            corrections=[correction_item(correction) for correction in errata],
+            provenance=provenance_item(origin) if origin else None,
+            revision=row.number,
+            content_hash=row.content_hash,
+            release=release.number,
+            published_at=before.published_at if before else release.at,
+            updated_at=release.at,
+        )
+        tagged[row.uid] = tags.with_ancestors(item.tags)
+        publications.append(_publication(item))
+    _put_publications(session, publications, held.keys())
+    placed = dict(
+        session.execute(
+            select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
+        ).tuples()
+    )
+    touched = _put_tags(session, publications, tagged, placed)
+    _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
+    _put_corrections(session, rows, corrections, release)
+    session.execute(delete(Withdrawal).where(Withdrawal.uid.in_(uids)))
+    session.execute(
+        insert(Change),
+        [
+            {"release": release.number, "uid": row.uid, "what": what, "revision": row.number}
+            for row in rows
+        ],
+    )
+    return touched
+
+
+def _publication(item: Item) -> dict[str, Any]:
+    """Return the row of an item, rendered."""
+    return {
+        "uid": item.uid,
+        "slug": item.slug,
+        "stem": item.stem,
+        "title_key": title_key(item.stem),
+        "summary": summary_of(item),
+        "difficulty": item.difficulty,
+        "tags": item.tags,
+        "html": msgspec.json.encode(render_item(item)).decode(),
+        "document": msgspec.json.encode(item).decode(),
+        "search_text": searchable(item),
+        "corrections": len(item.corrections),
+        "revision": item.revision,
+        "release": item.release,
+        "published_at": item.published_at,
+        "updated_at": item.updated_at,
+    }
+
+
+def summary_of(item: Item) -> str:
+    """Return a line for lists: from the answer labeled 'Short', else from the canonical one."""
+    short = next((a for a in item.answers if a.label.casefold() == "short"), None)
+    answer = short or next(iter(item.answers), None)
+    return summarize(plain_text(answer.body)) if answer else ""
+
+
+def title_key(stem: str) -> str:
+    """Return the form by which titles sort: folded, without accents or outer punctuation."""
+    decomposed = unicodedata.normalize("NFKD", stem).casefold()
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]
+
+
+def _put_publications(
+    session: Session, rows: Sequence[dict[str, Any]], held: Iterable[str]
+) -> None:
+    known = set(held)
+    new = [row for row in rows if row["uid"] not in known]
+    if new:
+        session.execute(insert(Publication), new)
+    for row in rows:
+        if row["uid"] in known:
+            session.execute(
+                update(Publication)
+                .where(Publication.uid == row["uid"])
+                .values({name: value for name, value in row.items() if name != "uid"})
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _put_tags(
+    session: Session,
+    publications: Sequence[dict[str, Any]],
+    tagged: dict[str, set[str]],
+    placed: dict[str, int],
+) -> set[str]:
+    """Write the tags of publications anew; return every tag that one has or had."""
+    ids = list(placed.values())
+    before = set(
+        session.scalars(
+            select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
+        )
+    )
+    session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
+    rows = [
+        {
+            "publication_id": placed[row["uid"]],
+            "tag": tag,
+            "release": row["release"],
+            "title_key": row["title_key"],
+        }
+        for row in publications
+        for tag in sorted(tagged[row["uid"]])
+    ]
+    if rows:
+        session.execute(insert(PublicationTag), rows)
+    return before.union(*tagged.values()) if tagged else before
+
+
+def _put_addresses(
+    session: Session, publications: Sequence[dict[str, Any]], before: dict[str, str]
+) -> None:
+    """Leave a redirect at each address that changed; a question's own address is no redirect."""
+    slugs = [row["slug"] for row in publications]
+    session.execute(
+        delete(SlugRedirect).where(SlugRedirect.what == "question", SlugRedirect.slug.in_(slugs))
+    )
+    for row in publications:
+        old = before.get(row["uid"])
+        if old is not None and old != row["slug"]:
+            session.merge(SlugRedirect(what="question", slug=old, uid=row["uid"]))
+    session.flush()
+
+
+def _public_corrections(session: Session, published: dict[int, int]) -> dict[int, list[Correction]]:
+    """Return the errata of questions at their published revisions; number the new ones."""
+    found = list(
+        session.scalars(
+            select(Correction)
+            .where(
+                Correction.question_id.in_(published),
+                Correction.status == CorrectionStatus.accepted,
+                Correction.fixed_in.is_not(None),
+            )
+            .options(selectinload(Correction.sources))
+            .order_by(Correction.decided_at, Correction.id)
+        )
+    )
+    public = [c for c in found if c.fixed_in is not None and c.fixed_in <= published[c.question_id]]
+    unnumbered = [correction for correction in public if correction.number is None]
+    if unnumbered:
+        # The release counter's lock makes this the only transaction that gives numbers.
+        highest = session.scalar(select(func.max(Correction.number))) or 0
+        for number, correction in enumerate(unnumbered, highest + 1):
+            correction.number = number
+        session.flush()
+    grouped: dict[int, list[Correction]] = defaultdict(list)
+    for correction in sorted(public, key=lambda c: c.number or 0):
+        grouped[correction.question_id].append(correction)
+    return grouped
+
+
+def correction_item(correction: Correction) -> CorrectionItem:
+    """Return a correction as formats carry it."""
+    return CorrectionItem(
+        uid=correction.uid,
+        number=correction.number,
+        kind=correction.kind,
+        claim=correction.claim,
+        explanation=correction.explanation,
+        fix=correction.fix,
+        status=correction.status,
+        answer=correction.answer_uid,
+        credit=correction.credit,
+        sources=source_items(correction.sources),
+        decided_at=correction.decided_at,
+        fixed_in=correction.fixed_in,
+    )
+
+
+def _put_corrections(
+    session: Session,
+    rows: Sequence[Any],
+    corrections: dict[int, list[Correction]],
+    release: Release,
+) -> None:
+    session.execute(
+        delete(PublishedCorrection).where(
+            PublishedCorrection.question_uid.in_([row.uid for row in rows])
+        )
+    )
+    values = [
+        {
+            "number": correction.number,
+            "uid": correction.uid,
+            "question_uid": row.uid,
+            "kind": correction.kind,
+            "document": msgspec.json.encode(correction_item(correction)).decode(),
+            "decided_at": correction.decided_at,
+            "release": release.number,
+        }
+        for row in rows
+        for correction in corrections.get(row.id, [])
+    ]
+    if values:
+        session.execute(insert(PublishedCorrection), values)
+
+
+class _TagTree:
+    """The tags of the working copy, read once for a whole refresh."""
+
+    def __init__(self, session: Session) -> None:
+        self.by_slug = {
+            row.slug: row
+            for row in session.execute(select(Tag.uid, Tag.slug, Tag.name, Tag.description))
+        }
+        self.slugs = {row.uid: slug for slug, row in self.by_slug.items()}
+
+    @staticmethod
+    def with_ancestors(slugs: Iterable[str]) -> set[str]:
+        """Return these paths and every path above them."""
+        found: set[str] = set()
+        for slug in slugs:
+            parts = slug.split("/")
+            found.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        return found
+
+
+def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = None) -> None:
+    """Bring the published tags with these paths up to date: their names and their counts."""
+    tags = tags or _TagTree(session)
+    for some in chunks(sorted(slugs)):
+        counts = dict(
+            session.execute(
+                select(PublicationTag.tag, func.count())
+                .where(PublicationTag.tag.in_(some))
+                .group_by(PublicationTag.tag)
+            ).tuples()
+        )
+        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
+        rows = [
+            {
+                "slug": slug,
+                "uid": tags.by_slug[slug].uid,
+                "name": tags.by_slug[slug].name,
+                "description": tags.by_slug[slug].description,
+                "questions": counts[slug],
+            }
+            for slug in some
+            if slug in counts
+        ]
+        if rows:
+            session.execute(insert(PublishedTag), rows)
+
+
+def put_decks(session: Session, release: Release) -> None:
+    """Bring the public decks up to date with the desk's."""
+    public = {deck.slug: deck for deck in session.scalars(select(PublishedDeck))}
+    for deck in session.scalars(select(Deck).options(selectinload(Deck.members))):
+        document = msgspec.json.encode(deck_item(deck)).decode()
+        held = public.pop(deck.slug, None)
+        if held is None or held.document != document:
+            session.merge(PublishedDeck(slug=deck.slug, document=document, release=release.number))
+    for gone in public.values():
+        session.delete(gone)
+    session.flush()
+
+
+def deck_item(deck: Deck) -> DeckItem:
+    """Return a deck as formats carry it."""
+    return DeckItem(
+        slug=deck.slug,
+        title=deck.title,
+        description=deck.description,
+        filter=deck.filter,
+        questions=[member.question_uid for member in deck.members],
+    )
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Yield `values` in slices."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
