@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from cms.formats.item import AnswerItem, Content, Item, SourceItem, answer_drops
+from cms.formats.item import AnswerItem, Content, SourceItem, answer_drops
 from cms.vocabulary import RowAction
 
 
@@ -19,25 +19,27 @@ class Verdict:
 
 
 def judge(
-    row: Item,
+    row: Content,
     drops: frozenset[str],
     *,
     current: Content,
-    base: Content | None,
+    base: Callable[[], Content | None],
     earlier: Callable[[], list[Content]],
 ) -> Verdict:
     """Compare a row with the bank's text and with the base that the row was made from.
 
-    All contents carry tags as slugs. `earlier` fetches the contents of the
-    question's other revisions; it is called only where a conflict looms.
+    All contents carry tags as slugs. `base` and `earlier` fetch what the row
+    was made from and the question's revisions; they are called only where the
+    row differs from the bank.
     """
     wanted = overlay(current, row, drops)
     if wanted == current:
         return Verdict(RowAction.unchanged, current)
-    if base is not None:
-        if overlay(base, row, drops) == base:
+    origin = base()
+    if origin is not None:
+        if overlay(origin, row, drops) == origin:
             return Verdict(RowAction.unchanged, current, "The file says nothing new.")
-        if overlay(base, Item(**_fields(current)), drops) == base:
+        if overlay(origin, current, drops) == origin:
             return Verdict(RowAction.update, wanted)
     if any(overlay(revision, row, drops) == revision for revision in earlier()):
         return Verdict(RowAction.unchanged, current, "The bank had this text before.")
@@ -49,7 +51,7 @@ def judge(
     )
 
 
-def overlay(under: Content, row: Item, drops: frozenset[str]) -> Content:
+def overlay(under: Content, row: Content, drops: frozenset[str]) -> Content:
     """Return `under` with everything that `row` states; what it drops stays as it is."""
     changes = {
         name: getattr(row, name) for name in ("stem", "context", "difficulty") if name not in drops
@@ -72,10 +74,8 @@ def _overlay_answers(
     free = [answer for answer in under if answer.uid not in named]
     result: list[AnswerItem] = []
     for index, answer in enumerate(stated):
-        if answer.uid is not None:
-            held = by_uid.get(answer.uid)
-        else:
-            held = free.pop(0) if free else None
+        by_position = free.pop(0) if answer.uid is None and free else None
+        held = by_uid.get(answer.uid) if answer.uid is not None else by_position
         result.append(_overlay_answer(held, answer, index, drops))
     if "answers[1:]" in drops:
         result += under[len(stated) :]
@@ -111,7 +111,3 @@ def _overlay_sources(
         }
         result.append(replace(source, **kept))
     return result
-
-
-def _fields(content: Content) -> dict[str, object]:
-    return {name: getattr(content, name) for name in Content.__struct_fields__}

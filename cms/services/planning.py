@@ -3,7 +3,7 @@
 import difflib
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.merging import judge
 from cms.services.provenance import source_key
-from cms.services.questions import slug_taken
+from cms.services.questions import slug_owners
 from cms.services.shelf import chunks, correction_item
 from cms.vocabulary import Origin, RowAction
 
@@ -102,8 +102,9 @@ class _Planner:
     def plan(self, rows: Sequence[Row]) -> list[PlannedRow]:
         identified = {id(row): self._identity(row.item) for row in rows if row.item is not None}
         found = self._questions(identified.values())
+        owners = slug_owners(self.session, [row.item.slug for row in rows if row.item])
         planned = [
-            self._row(row, found.get(identified[id(row)])) if row.item else _unreadable(row)
+            self._row(row, found.get(identified[id(row)]), owners) if row.item else _unreadable(row)
             for row in rows
         ]
         self._refuse_foreign(planned)
@@ -158,7 +159,9 @@ class _Planner:
             )
         }
 
-    def _row(self, row: Row, question: Question | None) -> PlannedRow:
+    def _row(
+        self, row: Row, question: Question | None, owners: Mapping[str, set[str]]
+    ) -> PlannedRow:
         item = row.item
         assert item is not None
         item.tags = [self.renamed.get(slug, slug) for slug in item.tags]
@@ -172,7 +175,7 @@ class _Planner:
         )
         if item.slug is not None and "slug" not in row.drops:
             assert item.uid is not None
-            if item.slug in self.slugs or slug_taken(self.session, item.slug, item.uid):
+            if item.slug in self.slugs or owners.get(item.slug, set()) - {item.uid}:
                 planned.action = RowAction.error
                 planned.message = (
                     f"slug: '{item.slug}' is, or was, another question's address. "
@@ -197,12 +200,11 @@ class _Planner:
             planned.action = RowAction.conflict
             planned.message = "This question was merged into another one; edit that one."
             return planned
-        base = self._base(item, question)
         verdict = judge(
             item,
             drops,
             current=with_tag_slugs(content_of(question), self.tag_slugs),
-            base=with_tag_slugs(decode(base), self.tag_slugs) if base else None,
+            base=lambda: self._content(self._base(item, question)),
             earlier=lambda: self._earlier(question),
         )
         planned.action, planned.message = verdict.action, verdict.message
@@ -214,6 +216,9 @@ class _Planner:
             planned.action = RowAction.update
             planned.message = f"{len(planned.corrections)} corrections are new."
         return planned
+
+    def _content(self, revision: Revision | None) -> Content | None:
+        return with_tag_slugs(decode(revision), self.tag_slugs) if revision else None
 
     def _base(self, item: Item, question: Question) -> Revision | None:
         """Return the revision that a row was made from, or that was imported last."""

@@ -4,6 +4,8 @@ Every save appends a Revision. Whoever saves names the revision that they saw:
 somebody else's save in between is a StaleEdit, never an overwrite.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -265,21 +267,24 @@ def free_slug(session: Session, stem: str, uid: str) -> str:
 
 def slug_taken(session: Session, slug: str, uid: str) -> bool:
     """Whether another question than `uid` has the address, or had it in public."""
-    return any(
-        session.scalar(statement)
-        for statement in (
-            select(exists().where(Question.slug == slug, Question.uid != uid)),
-            select(exists().where(Publication.slug == slug, Publication.uid != uid)),
-            select(exists().where(Withdrawal.slug == slug, Withdrawal.uid != uid)),
-            select(
-                exists().where(
-                    SlugRedirect.what == "question",
-                    SlugRedirect.slug == slug,
-                    SlugRedirect.uid != uid,
-                )
-            ),
-        )
-    )
+    return bool(slug_owners(session, [slug]).get(slug, set()) - {uid})
+
+
+def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[str]]:
+    """Return the uids of the questions that have, or had in public, each of these addresses."""
+    wanted = [slug for slug in slugs if slug is not None]
+    owners: dict[str, set[str]] = defaultdict(set)
+    for statement in (
+        select(Question.slug, Question.uid).where(Question.slug.in_(wanted)),
+        select(Publication.slug, Publication.uid).where(Publication.slug.in_(wanted)),
+        select(Withdrawal.slug, Withdrawal.uid).where(Withdrawal.slug.in_(wanted)),
+        select(SlugRedirect.slug, SlugRedirect.uid).where(
+            SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
+        ),
+    ):
+        for slug, uid in session.execute(statement).tuples():
+            owners[slug].add(uid)
+    return owners
 
 
 def _refuse_taken(session: Session, content: Content) -> None:

@@ -1,0 +1,296 @@
+"""Exporting: the shelf, or the working copy, as a stream of bytes in any format."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from cms.errors import InvalidInput, NotFound
+from cms.formats import Format
+from cms.formats.item import (
+    BankItem,
+    DeckItem,
+    Entry,
+    Export,
+    Item,
+    TagItem,
+    TombstoneItem,
+)
+from cms.models import (
+    Change,
+    Correction,
+    Deck,
+    Provenance,
+    Publication,
+    PublicationTag,
+    PublishedDeck,
+    PublishedTag,
+    Question,
+    Release,
+    Revision,
+    Tag,
+    Withdrawal,
+    question_tag,
+)
+from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
+from cms.services.provenance import provenance_item
+from cms.services.releases import release_number
+from cms.services.shelf import CHUNK, correction_item, deck_item
+from cms.vocabulary import Difficulty
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which questions to export: all tags (with their descendants), difficulty, changes since."""
+
+    tags: tuple[str, ...] = ()
+    difficulty: Difficulty | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an export says of its bank: its title and the address of its public site."""
+
+    title: str
+    url: str = ""
+
+
+@dataclass(slots=True)
+class Stream:
+    """An export on its way: `chunks` yields its bytes once, `total` counts its questions."""
+
+    chunks: Iterator[bytes]
+    total: int
+    release: int = 0
+
+
+def export_shelf(
+    session: Session,
+    format: Format,
+    selection: Selection,
+    head: Head,
+    options: Mapping[str, bool] | None = None,
+) -> Stream:
+    """Return what is published, in the order in which it first was.
+
+    The same release and selection give the same bytes. The session has to stay
+    open, in one transaction, until the last chunk is taken.
+
+    :raises InvalidInput: when the format cannot be written, or `since` is no release
+    :raises NotFound: when no live question has a tag
+    """
+    write = _writer(format)
+    release = release_number(session)
+    _check(session, selection, release)
+    selected = _selected(select(Publication), selection)
+    rows = selected.order_by(Publication.id)
+    export = Export(
+        bank=_bank(session, head, release),
+        entries=_published(session, rows, head),
+        tags=_published_tags(session),
+        decks=_published_decks(session, selection),
+        withdrawn=_withdrawn(session, selection),
+        options=options or {},
+    )
+    total = session.scalar(select(func.count()).select_from(selected.subquery())) or 0
+    return Stream(write(export), total, release)
+
+
+def export_drafts(
+    session: Session,
+    format: Format,
+    selection: Selection,
+    head: Head,
+    options: Mapping[str, bool] | None = None,
+) -> Stream:
+    """Return the working copy, drafts and retired questions included, each with its status.
+
+    :raises InvalidInput: when the format cannot be written, or with `since`
+    :raises NotFound: when there is no such tag
+    """
+    write = _writer(format)
+    if selection.since is not None:
+        raise InvalidInput("'since' counts releases, which drafts do not have.", field="since")
+    statement = select(Question).where(Question.merged_into_id.is_(None))
+    if selection.difficulty is not None:
+        statement = statement.where(Question.difficulty == selection.difficulty)
+    for slug in selection.tags:
+        if not session.scalar(select(exists().where(Tag.slug == slug))):
+            raise NotFound(f"There is no tag '{slug}'.")
+        below = select(Tag.id).where(
+            (Tag.slug == slug) | Tag.slug.startswith(f"{slug}/", autoescape=True)
+        )
+        tagged = select(question_tag.c.question_id).where(question_tag.c.tag_id.in_(below))
+        statement = statement.where(Question.id.in_(tagged))
+    release = release_number(session)
+    export = Export(
+        bank=_bank(session, head, release),
+        entries=_drafts(session, statement, head),
+        tags=[
+            TagItem(uid=tag.uid, slug=tag.slug, name=tag.name, description=tag.description)
+            for tag in session.scalars(select(Tag).order_by(Tag.slug))
+        ],
+        decks=[
+            deck_item(deck)
+            for deck in session.scalars(
+                select(Deck).order_by(Deck.id).options(selectinload(Deck.members))
+            )
+        ],
+        options=options or {},
+    )
+    total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    return Stream(write(export), total, release)
+
+
+def question_url(head: Head, slug: str | None) -> str:
+    """Return the public address of a question; empty where the site's is not known."""
+    return f"{head.url}/questions/{slug}" if head.url and slug else ""
+
+
+def _writer(format: Format) -> Callable[[Export], Iterator[bytes]]:
+    if format.write is None:
+        raise InvalidInput(f"'{format.name}' can be imported, not exported.", field="format")
+    return format.write
+
+
+def _check(session: Session, selection: Selection, release: int) -> None:
+    if selection.since is not None and not 0 <= selection.since <= release:
+        raise InvalidInput(
+            f"'since' has to be a release from 0 to {release}, the newest.", field="since"
+        )
+    for slug in selection.tags:
+        if not session.scalar(select(exists().where(PublishedTag.slug == slug))):
+            raise NotFound(f"No published question has the tag '{slug}'.")
+
+
+def _selected(statement: Select[Publication], selection: Selection) -> Select[Publication]:
+    for slug in selection.tags:
+        statement = statement.where(
+            exists().where(
+                PublicationTag.publication_id == Publication.id, PublicationTag.tag == slug
+            )
+        )
+    conditions: list[ColumnElement[bool]] = []
+    if selection.difficulty is not None:
+        conditions.append(Publication.difficulty == selection.difficulty)
+    if selection.since is not None:
+        conditions.append(Publication.release > selection.since)
+    return statement.where(*conditions)
+
+
+def _bank(session: Session, head: Head, number: int) -> BankItem:
+    release = session.get(Release, number)
+    return BankItem(
+        title=head.title,
+        url=head.url,
+        release=number,
+        generated_at=release.at if release else None,
+    )
+
+
+def _published(session: Session, statement: Select[Publication], head: Head) -> Iterator[Entry]:
+    rows = session.execute(
+        statement.with_only_columns(Publication.document, Publication.slug),
+        execution_options={"yield_per": CHUNK},
+    )
+    for document, slug in rows:
+        yield Entry(document.encode(), question_url(head, slug))
+
+
+def _published_tags(session: Session) -> list[TagItem]:
+    return [
+        TagItem(uid=tag.uid, slug=tag.slug, name=tag.name, description=tag.description)
+        for tag in session.scalars(select(PublishedTag).order_by(PublishedTag.slug))
+    ]
+
+
+def _published_decks(session: Session, selection: Selection) -> list[DeckItem]:
+    """Return the decks; with `since` those that were redefined, each whole."""
+    statement = select(PublishedDeck).order_by(PublishedDeck.slug)
+    if selection.since is not None:
+        statement = statement.where(PublishedDeck.release > selection.since)
+    decks = [
+        msgspec.json.decode(deck.document, type=DeckItem) for deck in session.scalars(statement)
+    ]
+    if selection.since is not None:
+        for deck in decks:
+            deck.full = True
+    return decks
+
+
+def _withdrawn(session: Session, selection: Selection) -> list[TombstoneItem] | None:
+    """Return what left the bank, or the selection, since a release; None in a full export."""
+    if selection.since is None:
+        return None
+    inside = _selected(select(Publication), selection).with_only_columns(Publication.uid)
+    changed = (
+        select(Change.uid, func.max(Change.release).label("release"))
+        .where(Change.release > selection.since, Change.uid.not_in(inside))
+        .group_by(Change.uid)
+        .subquery()
+    )
+    rows = session.execute(
+        select(changed.c.uid, changed.c.release, Withdrawal.merged_into)
+        .outerjoin(Withdrawal, Withdrawal.uid == changed.c.uid)
+        .order_by(changed.c.release, changed.c.uid)
+    )
+    return [TombstoneItem(uid=uid, release=release, merged_into=m) for uid, release, m in rows]
+
+
+def _drafts(session: Session, statement: Select[Question], head: Head) -> Iterator[Entry]:
+    """Yield the working copy in bounded rounds, by ascending id."""
+    last = 0
+    while True:
+        questions = session.scalars(
+            statement.where(Question.id > last)
+            .order_by(Question.id)
+            .limit(CHUNK)
+            .options(*WITH_CONTENT)
+        ).all()
+        if not questions:
+            return
+        last = questions[-1].id
+        yield from _draft_entries(session, questions, head)
+        session.expunge_all()
+
+
+def _draft_entries(session: Session, questions: Iterable[Question], head: Head) -> Iterator[Entry]:
+    ids = [question.id for question in questions]
+    origins = {
+        origin.question_id: provenance_item(origin)
+        for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
+    }
+    hashes = dict(
+        session.execute(
+            select(Revision.question_id, Revision.content_hash)
+            .join(
+                Question,
+                (Question.id == Revision.question_id) & (Question.latest_number == Revision.number),
+            )
+            .where(Question.id.in_(ids))
+        ).tuples()
+    )
+    corrections: dict[int, list[Correction]] = {}
+    for correction in session.scalars(
+        select(Correction)
+        .where(Correction.question_id.in_(ids))
+        .options(selectinload(Correction.sources))
+        .order_by(Correction.id)
+    ):
+        corrections.setdefault(correction.question_id, []).append(correction)
+    for question in questions:
+        slugs = {tag.uid: tag.slug for tag in question.tags}
+        content = with_tag_slugs(content_of(question), slugs)
+        item = Item(
+            **{name: getattr(content, name) for name in content.__struct_fields__},
+            corrections=[correction_item(c) for c in corrections.get(question.id, [])],
+            provenance=origins.get(question.id),
+            revision=question.latest_number,
+            content_hash=hashes[question.id],
+            updated_at=question.updated_at,
+            status=question.status,
+        )
+        yield Entry(msgspec.json.encode(item), question_url(head, question.slug))
