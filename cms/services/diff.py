@@ -22,10 +22,18 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldDiff:
-    """One field that differs. `path` is that of the new content, or of the old if it is gone."""
+class Part:
+    """One part of a content: its name for people, and its text."""
 
-    path: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartDiff:
+    """A part that differs. `key` names it as in `parts`."""
+
+    key: str
     label: str
     old: str
     new: str
@@ -35,18 +43,37 @@ class FieldDiff:
         return words(self.old, self.new)
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A part that two people left different; `base` is None where their start is not known."""
+
+    key: str
+    label: str
+    base: str | None
+    theirs: str
+    mine: str
+
+    @property
+    def segments_of_theirs(self) -> list[Segment]:
+        return words(self.mine if self.base is None else self.base, self.theirs)
+
+    @property
+    def segments_of_mine(self) -> list[Segment]:
+        return words(self.theirs if self.base is None else self.base, self.mine)
+
+
 def words(old: str, new: str) -> list[Segment]:
-    """Return how `old` becomes `new`: joined, 'same' and 'removed' give `old`, the others `new`.
+    """Return how `old` becomes `new`: 'same' and 'removed' joined give `old`, the others `new`.
 
     Lines are matched first, then the words of lines that changed.
     """
     found: list[Segment] = []
-    for kind, before, after in _matched(_lines(old), _lines(new)):
-        if kind == "same":
+    for same, before, after in _matched(_lines(old), _lines(new)):
+        if same:
             _extend(found, "same", before)
             continue
-        for inner, removed, added in _matched(_PIECES.findall(before), _PIECES.findall(after)):
-            if inner == "same":
+        for equal, removed, added in _matched(_PIECES.findall(before), _PIECES.findall(after)):
+            if equal:
                 _extend(found, "same", removed)
             else:
                 _extend(found, "removed", removed)
@@ -54,29 +81,98 @@ def words(old: str, new: str) -> list[Segment]:
     return found
 
 
+def parts(content: Content) -> dict[str, Part]:
+    """Return the parts of a content in reading order, by a key that is the same in every version.
+
+    Answers are known by uid, new ones by their place. Give tags as slugs: they are read.
+    """
+    found = {
+        "stem": Part("Stem", content.stem),
+        "context": Part("Context", content.context),
+        "difficulty": Part("Difficulty", content.difficulty or ""),
+        "tags": Part("Tags", ", ".join(sorted(content.tags))),
+        "slug": Part("Address", content.slug or ""),
+    }
+    for index, answer in enumerate(content.answers):
+        key = f"answers/{answer.uid or index}"
+        name = f"Answer {index + 1}" + (f" ‘{answer.label}’" if answer.label else "")
+        found[f"{key}/body"] = Part(name, answer.body)
+        found[f"{key}/label"] = Part(f"{name}: label", answer.label)
+        found[f"{key}/applies_to"] = Part(f"{name}: applies to", answer.applies_to)
+        found[f"{key}/sources"] = Part(f"{name}: sources", _sources(answer))
+    order = (answer.label or answer.body[:60] for answer in content.answers)
+    found["order"] = Part("Order of the answers", "\n".join(order))
+    return found
+
+
+def compare(old: Content, new: Content) -> list[PartDiff]:
+    """Return the parts in which two contents differ."""
+    return [
+        PartDiff(key, label, before, after)
+        for key, label, before, after in _pairs(old, new)
+        if before != after
+    ]
+
+
+def conflicts(*, mine: Content, theirs: Content, base: Content | None) -> list[Conflict]:
+    """Return the parts that `mine` and `theirs` have differently, beside what both started from."""
+    start = parts(base) if base else None
+    return [
+        Conflict(
+            key=change.key,
+            label=change.label,
+            base=None if start is None else start.get(change.key, Part("", "")).text,
+            theirs=change.old,
+            mine=change.new,
+        )
+        for change in compare(theirs, mine)
+    ]
+
+
+def _pairs(old: Content, new: Content) -> Iterator[tuple[str, str, str, str]]:
+    before, after = parts(old), parts(new)
+    blank = Part("", "")
+    same_answers = {answer.uid for answer in old.answers} == {a.uid for a in new.answers}
+    for key, part in (after | {k: v for k, v in before.items() if k not in after}).items():
+        # Where answers came or went, the order says nothing more.
+        if key != "order" or _reordered(old, new, same_answers):
+            yield key, part.label, before.get(key, blank).text, after.get(key, blank).text
+
+
+def _reordered(old: Content, new: Content, same_answers: bool) -> bool:
+    return same_answers and [a.uid for a in old.answers] != [a.uid for a in new.answers]
+
+
+def _sources(answer: AnswerItem) -> str:
+    return "\n".join(
+        " · ".join(filter(None, (source.title, source.url, str(source.accessed_on or ""))))
+        for source in answer.sources
+    )
+
+
 def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True) if "\r" not in text else [text]
+    return text.splitlines(keepends=True)
 
 
-def _matched(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield ('same' or 'changed', old stretch, new stretch), in order."""
+def _matched(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, str, str]]:
+    """Yield stretches in order: whether they are the same, the old text, the new text."""
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
     end = 0
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
-    if start:
-        yield "same", "".join(old[:start]), "".join(new[:start])
+    head, tail = "".join(old[:start]), "".join(old[len(old) - end :])
     left, right = old[start : len(old) - end], new[start : len(new) - end]
+    if head:
+        yield True, head, head
     if max(len(left), len(right)) > COMPARED_PIECES:
-        yield "changed", "".join(left), "".join(right)
+        yield False, "".join(left), "".join(right)
     else:
         for tag, i, j, k, m in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-            kind = "same" if tag == "equal" else "changed"
-            yield kind, "".join(left[i:j]), "".join(right[k:m])
-    if end:
-        yield "same", "".join(old[len(old) - end :]), "".join(new[len(new) - end :])
+            yield tag == "equal", "".join(left[i:j]), "".join(right[k:m])
+    if tail:
+        yield True, tail, tail
 
 
 def _extend(segments: list[Segment], kind: str, text: str) -> None:
@@ -86,75 +182,3 @@ def _extend(segments: list[Segment], kind: str, text: str) -> None:
         segments[-1] = Segment(kind, segments[-1].text + text)
     else:
         segments.append(Segment(kind, text))
-
-
-def fields(old: Content, new: Content) -> list[FieldDiff]:
-    """Return the fields in which two contents differ; answers are matched by uid.
-
-    Tags are compared as they stand: give slugs for people to read.
-    """
-    found = [
-        FieldDiff(name, label, before, after)
-        for name, label, before, after in (
-            ("stem", "Stem", old.stem, new.stem),
-            ("slug", "Address", old.slug or "", new.slug or ""),
-            ("context", "Context", old.context, new.context),
-            ("difficulty", "Difficulty", old.difficulty or "", new.difficulty or ""),
-            ("tags", "Tags", ", ".join(sorted(old.tags)), ", ".join(sorted(new.tags))),
-        )
-        if before != after
-    ]
-    before_order = [answer.uid for answer in old.answers]
-    after_order = [answer.uid for answer in new.answers]
-    kept = [uid for uid in after_order if uid in before_order]
-    if kept != [uid for uid in before_order if uid in after_order]:
-        found.append(
-            FieldDiff("answers", "Order of the answers", _names(old.answers), _names(new.answers))
-        )
-    earlier = {answer.uid: answer for answer in old.answers}
-    for index, answer in enumerate(new.answers):
-        before = earlier.get(answer.uid) if answer.uid else None
-        found += _answer(f"answers[{index}]", _name(answer, index), before, answer)
-    for index, answer in enumerate(old.answers):
-        if answer.uid not in after_order:
-            found += _answer(f"answers[{index}]", _name(answer, index), answer, None)
-    return found
-
-
-def _answer(
-    path: str, name: str, old: AnswerItem | None, new: AnswerItem | None
-) -> Iterator[FieldDiff]:
-    blank = AnswerItem()
-    before, after = old or blank, new or blank
-    state = "" if old and new else " (new)" if new else " (removed)"
-    for field, label, left, right in (
-        ("label", "label", before.label, after.label),
-        ("applies_to", "applies to", before.applies_to, after.applies_to),
-        ("body", "text", before.body, after.body),
-        ("sources", "sources", _sources(before), _sources(after)),
-    ):
-        if left != right:
-            yield FieldDiff(f"{path}.{field}", f"{name}{state}: {label}", left, right)
-
-
-def _name(answer: AnswerItem, index: int) -> str:
-    return f"Answer {index + 1}" + (f" ‘{answer.label}’" if answer.label else "")
-
-
-def _names(answers: Sequence[AnswerItem]) -> str:
-    return "\n".join(answer.label or answer.body[:60] or "—" for answer in answers)
-
-
-def _sources(answer: AnswerItem) -> str:
-    return "\n".join(
-        " · ".join(
-            part
-            for part in (
-                source.title,
-                source.url,
-                source.accessed_on.isoformat() if source.accessed_on else "",
-            )
-            if part
-        )
-        for source in answer.sources
-    )

@@ -271,7 +271,7 @@ def _draft_entries(session: Session, questions: Iterable[Question], head: Head) 
                 (Question.id == Revision.question_id) & (Question.latest_number == Revision.number),
             )
             .where(Question.id.in_(ids))
-        ).tuples()
+        ).all()
     )
     corrections: dict[int, list[Correction]] = {}
     for correction in session.scalars(

@@ -90,7 +90,7 @@ class _Planner:
         self.occurrences: Counter[tuple[str, str]] = Counter()
         self.slugs: set[str] = set()
         self.matched: set[int] = set()
-        slugs = dict(session.execute(select(Tag.uid, Tag.slug)).tuples())
+        slugs = dict(session.execute(select(Tag.uid, Tag.slug)).all())
         self.tag_slugs = slugs
         # A tag that was renamed here is still the tag that the file means.
         self.renamed = {
@@ -291,7 +291,7 @@ class _Planner:
                 owners |= dict(
                     self.session.execute(
                         select(model.uid, model.question_id).where(model.uid.in_(some))
-                    ).tuples()
+                    ).all()
                 )
         for uid, owner in owners.items():
             for row in uids[uid]:

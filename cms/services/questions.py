@@ -282,7 +282,7 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
             SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
         ),
     ):
-        for slug, uid in session.execute(statement).tuples():
+        for slug, uid in session.execute(statement):
             owners[slug].add(uid)
     return owners
 
@@ -299,7 +299,7 @@ def _refuse_taken(session: Session, content: Content) -> None:
             select(Answer.uid, Question.uid)
             .join(Answer.question)
             .where(Answer.uid.in_([answer.uid for answer in content.answers if answer.uid]))
-        ).tuples()
+        ).all()
     )
     for index, answer in enumerate(content.answers):
         if answer.uid and owners.get(answer.uid, uid) != uid:

@@ -64,7 +64,7 @@ def render_item(item: Item) -> Rendered:
             _render_answer(answer, f"answer-{position}")
             for position, answer in enumerate(item.answers, start=1)
         ],
-        corrections=[_render_correction(correction) for correction in item.corrections],
+        corrections=[render_correction(correction) for correction in item.corrections],
         short=next((i for i, a in enumerate(item.answers) if a.label.casefold() == "short"), None),
     )
 
@@ -79,7 +79,11 @@ def _render_answer(answer: AnswerItem, anchor: str) -> RenderedAnswer:
     )
 
 
-def _render_correction(correction: CorrectionItem) -> RenderedCorrection:
+def render_correction(correction: CorrectionItem) -> RenderedCorrection:
+    """Render one erratum, which has its number.
+
+    :raises ValueError: when a text is too long to be rendered
+    """
     number = correction.number or 0
     return RenderedCorrection(
         number=number,

@@ -162,7 +162,7 @@ def _refresh_chunk(
     placed = dict(
         session.execute(
             select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
-        ).tuples()
+        ).all()
     )
     touched = _put_tags(session, publications, tagged, placed)
     _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
@@ -377,7 +377,7 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
                 select(PublicationTag.tag, func.count())
                 .where(PublicationTag.tag.in_(some))
                 .group_by(PublicationTag.tag)
-            ).tuples()
+            ).all()
         )
         session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
         rows = [
