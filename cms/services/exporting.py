@@ -41,6 +41,9 @@ from cms.services.shelf import CHUNK, correction_item, deck_item
 from cms.vocabulary import Difficulty
 
 
+Tick = Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which questions to export: all tags (with their descendants), difficulty, changes since."""
@@ -73,11 +76,13 @@ def export_shelf(
     selection: Selection,
     head: Head,
     options: Mapping[str, bool] | None = None,
+    tick: Tick | None = None,
 ) -> Stream:
     """Return what is published, in the order in which it first was.
 
     The same release and selection give the same bytes. The session has to stay
-    open, in one transaction, until the last chunk is taken.
+    open, in one transaction, until the last chunk is taken. `tick` is called
+    after each question.
 
     :raises InvalidInput: when the format cannot be written, or `since` is no release
     :raises NotFound: when no live question has a tag
@@ -89,7 +94,7 @@ def export_shelf(
     rows = selected.order_by(Publication.id)
     export = Export(
         bank=_bank(session, head, release),
-        entries=_published(session, rows, head),
+        entries=_ticking(_published(session, rows, head), tick),
         tags=_published_tags(session),
         decks=_published_decks(session, selection),
         withdrawn=_withdrawn(session, selection),
@@ -105,6 +110,7 @@ def export_drafts(
     selection: Selection,
     head: Head,
     options: Mapping[str, bool] | None = None,
+    tick: Tick | None = None,
 ) -> Stream:
     """Return the working copy, drafts and retired questions included, each with its status.
 
@@ -128,7 +134,7 @@ def export_drafts(
     release = release_number(session)
     export = Export(
         bank=_bank(session, head, release),
-        entries=_drafts(session, statement, head),
+        entries=_ticking(_drafts(session, statement, head), tick),
         tags=[
             TagItem(uid=tag.uid, slug=tag.slug, name=tag.name, description=tag.description)
             for tag in session.scalars(select(Tag).order_by(Tag.slug))
@@ -154,6 +160,13 @@ def _writer(format: Format) -> Callable[[Export], Iterator[bytes]]:
     if format.write is None:
         raise InvalidInput(f"'{format.name}' can be imported, not exported.", field="format")
     return format.write
+
+
+def _ticking(entries: Iterator[Entry], tick: Tick | None) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry
+        if tick is not None:
+            tick()
 
 
 def _check(session: Session, selection: Selection, release: int) -> None:

@@ -1,0 +1,108 @@
+"""`serve` and `demo`: running the site."""
+
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import flask_migrate
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from cms.services.accounts import add_user, issue_link, redeem
+from flask import current_app
+from granian import Granian
+from granian.constants import Interfaces
+from sqlalchemy import exists, select
+
+from cms.cli.exchange import import_command
+from cms.errors import WrongState
+from cms.extensions import db
+from cms.models import Question, User
+from cms.vocabulary import Role
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FIXTURES = ROOT / "fixtures" / "flask"
+DEMO_EDITOR = "editor"
+
+# A stalled download holds a thread of granian's: there have to be many.
+THREADS = 64
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes.")
+def serve_command(host: str, port: int, workers: int) -> None:
+    """Serve the site with a production server."""
+    _require_head()
+    _serve(host, port, workers)
+
+
+@click.command("demo")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.pass_context
+def demo_command(context: click.Context, host: str, port: int) -> None:
+    """Make a bank with the Flask questions and an account, and serve it; keeps what is there."""
+    flask_migrate.upgrade()
+    if not db.session.scalar(select(exists(select(Question.id)))):
+        db.session.rollback()
+        _run(context, import_command, paths=[str(FIXTURES)], publishing=True)
+    if not db.session.scalar(select(exists(select(User.id)))):
+        _make_editor()
+    db.session.remove()
+    click.echo(f"The bank is at http://{host}:{port}, the desk at http://{host}:{port}/admin/")
+    sys.stdout.flush()
+    _serve(host, port, workers=1)
+
+
+def _make_editor() -> None:
+    """Make the demo's administrator and print the random password, this once."""
+    at = datetime.now(UTC)
+    password = secrets.token_urlsafe(15)
+    user = add_user(db.session, DEMO_EDITOR, Role.admin, by=None, at=at)
+    token = issue_link(db.session, user, by=None, at=at, lifetime=timedelta(minutes=1))
+    redeem(db.session, token, password, at=at)
+    db.session.commit()
+    click.echo(f"Log in as '{DEMO_EDITOR}' with the password {password} (shown this once).")
+
+
+def _run(context: click.Context, command: click.Command, **values: object) -> None:
+    callback: Callable[..., None] | None = command.callback
+    assert callback is not None
+    context.invoke(command, **values)
+
+
+def _require_head() -> None:
+    """Refuse to serve a database that the code does not fit.
+
+    :raises WrongState: when migrations are missing
+    """
+    config = current_app.extensions["migrate"].migrate.get_config()
+    heads = set(ScriptDirectory.from_config(config).get_heads())
+    with db.engine.connect() as connection:
+        current = set(MigrationContext.configure(connection).get_current_heads())
+    if current != heads:
+        raise WrongState(
+            "The database is not at the newest migration. "
+            "Run `python manage.py db upgrade` (or `init` for a new bank) first."
+        )
+
+
+def _serve(host: str, port: int, workers: int) -> None:
+    for engine in db.engines.values():
+        engine.dispose()
+    Granian(
+        "cms:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=workers,
+        blocking_threads=THREADS,
+        backpressure=THREADS * 4,
+        websockets=False,
+        log_access=False,
+    ).serve()
