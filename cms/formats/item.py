@@ -11,59 +11,91 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
+
+STEM_LIMIT = 500  # characters of a stem
+LINE_LIMIT = 500  # characters of a label, a title or any other single line
+SLUG_LIMIT = 120  # characters of a slug or of a tag's whole path
+URL_LIMIT = 2_000  # characters of a web address
+ANSWER_LIMIT = 200_000  # bytes (UTF-8) of an answer or any other Markdown
+
+UID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+SLUG_PATTERN = "[a-z0-9-]+"
+PATH_PATTERN = f"{SLUG_PATTERN}(?:/{SLUG_PATTERN})*"
+URL_PATTERN = r"[Hh][Tt][Tt][Pp][Ss]?://\S+"
+
+
+def _described(pattern: str, limit: int) -> Meta:
+    """What the published schema says of a text; `cms.formats.checks` enforces it.
+
+    The decoder does not: it would refuse text that is only not normalised yet,
+    in words that nobody understands.
+    """
+    return Meta(extra_json_schema={"pattern": f"^{pattern}$", "maxLength": limit})
+
+
+Uid = Annotated[str, _described(UID_PATTERN, 36)]
+Slug = Annotated[str, _described(SLUG_PATTERN, SLUG_LIMIT)]
+TagPath = Annotated[str, _described(PATH_PATTERN, SLUG_LIMIT)]
+Url = Annotated[str, _described(URL_PATTERN, URL_LIMIT)]
+Stem = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": STEM_LIMIT})]
+Line = Annotated[str, Meta(extra_json_schema={"maxLength": LINE_LIMIT})]
+# What an integer column holds on every database.
+Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+# A time without a zone would be ambiguous.
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class SourceItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """A citation of an answer or of a correction."""
 
-    url: str
-    title: str = ""
+    url: Url
+    title: Line = ""
     accessed_on: date | None = None
 
 
 class AnswerItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """One model answer; `body` is Markdown."""
 
-    uid: str | None = None
-    label: str = ""
+    uid: Uid | None = None
+    label: Line = ""
     body: str = ""
-    applies_to: str = ""
+    applies_to: Line = ""
     sources: list[SourceItem] = []
 
 
 class CorrectionItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """One public erratum. `answer` is the uid of the answer meant, `fixed_in` a revision number."""
 
-    uid: str | None = None
-    number: int | None = None
+    uid: Uid | None = None
+    number: Number | None = None
     kind: CorrectionKind
     claim: str
     explanation: str = ""
     fix: str = ""
     status: CorrectionStatus = CorrectionStatus.accepted
-    answer: str | None = None
-    credit: str = ""
+    answer: Uid | None = None
+    credit: Line = ""
     sources: list[SourceItem] = []
-    decided_at: datetime | None = None
-    fixed_in: int | None = None
+    decided_at: Moment | None = None
+    fixed_in: Number | None = None
 
 
 class ProvenanceItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """Where a question came from; what a later import of the same source matches."""
 
-    source: str
+    source: Line
     url: str = ""
     date: str = ""
-    license: str = ""
-    attribution: str = ""
+    license: Line = ""
+    attribution: Line = ""
     external_id: str | None = None
-    ordinal: int | None = None
+    ordinal: Number | None = None
 
 
 class Content(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -74,12 +106,12 @@ class Content(Struct, kw_only=True, forbid_unknown_fields=True):
     Markdown. The first answer is the canonical one.
     """
 
-    uid: str | None = None
-    slug: str | None = None
-    stem: str
+    uid: Uid | None = None
+    slug: Slug | None = None
+    stem: Stem
     context: str = ""
     difficulty: Difficulty | None = None
-    tags: list[str] = []
+    tags: list[TagPath] = []
     answers: list[AnswerItem] = []
 
 
@@ -93,31 +125,31 @@ class Item(Content, kw_only=True, forbid_unknown_fields=True):
 
     corrections: list[CorrectionItem] = []
     provenance: ProvenanceItem | None = None
-    revision: int | None = None
+    revision: Number | None = None
     content_hash: str | None = None
-    release: int | None = None
-    published_at: datetime | None = None
-    updated_at: datetime | None = None
+    release: Number | None = None
+    published_at: Moment | None = None
+    updated_at: Moment | None = None
     status: Status | UnsetType = UNSET
 
 
 class TagItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """A tag; `slug` is its whole path, such as 'flask/basics'."""
 
-    uid: str | None = None
-    slug: str
-    name: str = ""
+    uid: Uid | None = None
+    slug: TagPath
+    name: Line = ""
     description: str = ""
 
 
 class DeckItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """A saved selection; `questions` are the uids of its explicit, ordered members."""
 
-    slug: str
-    title: str
+    slug: Slug
+    title: Line
     description: str = ""
     filter: dict[str, Any] = {}
-    questions: list[str] = []
+    questions: list[Uid] = []
     full: bool | UnsetType = UNSET
 
 
@@ -126,16 +158,16 @@ class BankItem(Struct, kw_only=True, forbid_unknown_fields=True):
 
     title: str = ""
     url: str = ""
-    release: int = 0
-    generated_at: datetime | None = None
+    release: Number = 0
+    generated_at: Moment | None = None
 
 
 class TombstoneItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """A question that left the bank, or the selection, since a release."""
 
-    uid: str
-    release: int
-    merged_into: str | None = None
+    uid: Uid
+    release: Number
+    merged_into: Uid | None = None
 
 
 def content_hash(content: Content) -> str:
@@ -180,14 +212,17 @@ class Damage:
 class Row:
     """One question as a file states it, or the reason why it cannot be read.
 
-    `place` names it for people ('line 7', '$.questions[3]'). `drops` are the
-    fields that this row says nothing about: an update leaves them alone.
-    Exactly one of `item` and `error` is set.
+    `place` names it for people ('line 7', '$.questions[3]'; with an error, as
+    exactly as possible: '$.questions[3].answers[0].body'). `drops` are the
+    fields that this row says nothing about, as in `stripped`: an update leaves
+    them alone. Exactly one of `item` and `error` is set. `truncated` marks an
+    error that is a conflict, not an edit: a program cut the text on its way.
     """
 
     place: str
     item: Item | None = None
     error: str | None = None
+    truncated: bool = False
     drops: frozenset[str] = frozenset()
     damages: list[Damage] = field(default_factory=list)
 
@@ -196,7 +231,8 @@ class Row:
 class Reading:
     """What a reader makes of a file. `rows` may be a generator: read it once.
 
-    `notes` are sentences for the report: what was left out, and why.
+    `notes` are sentences for the report: what was left out, and why; they are
+    complete once the rows have been read.
     """
 
     rows: Iterable[Row]
@@ -210,7 +246,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One question on its way out: its JSON document, decoded only where a format needs it."""
+    """One question on its way out: its JSON document, decoded only where a format needs it.
+
+    The document is compact JSON on one line, in the contract's order of keys,
+    and stands in the JSON formats byte for byte.
+    """
 
     document: bytes
     url: str = ""
@@ -241,13 +281,14 @@ def stripped(item: Item, drops: frozenset[str]) -> Item:
 
     A drop is a field of Item ('context'), of every answer
     ('answers.applies_to'), of the canonical answer ('answers[0].label'), of the
-    further ones ('answers[1:].sources') or of every answer's sources
-    ('answers.sources.title').
+    further ones ('answers[1:].sources'), all of the further ones ('answers[1:]')
+    or a field of every answer's sources ('answers.sources.title').
     """
     raw = msgspec.to_builtins(item)
-    defaults = {f.name: f for f in msgspec.structs.fields(Item)}
-    for name in drops & set(defaults):
-        raw.pop(name, None)
+    for name in drops & raw.keys():
+        del raw[name]
+    if "answers[1:]" in drops:
+        raw["answers"] = raw.get("answers", [])[:1]
     for index, answer in enumerate(raw.get("answers", ())):
         for name in ("uid", "label", "body", "applies_to", "sources"):
             if answer_drops(drops, index, name):
@@ -265,7 +306,14 @@ def answer_drops(drops: frozenset[str], index: int, name: str) -> bool:
     return f"answers.{name}" in drops or f"{where}.{name}" in drops
 
 
-def lines(chunks: Iterable[str]) -> Iterator[bytes]:
-    """Encode text chunks as UTF-8."""
+def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join chunks into pieces of about 64 KiB: sending a piece costs a server more than a row."""
+    piece, size = [], 0
     for chunk in chunks:
-        yield chunk.encode()
+        piece.append(chunk)
+        size += len(chunk)
+        if size >= 65_536:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)

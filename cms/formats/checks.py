@@ -1,0 +1,366 @@
+"""What a question must be like to enter the bank: the same rules at the desk and in every file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from cms.formats.item import (
+    ANSWER_LIMIT,
+    LINE_LIMIT,
+    PATH_PATTERN,
+    SLUG_LIMIT,
+    SLUG_PATTERN,
+    STEM_LIMIT,
+    UID_PATTERN,
+    URL_LIMIT,
+    URL_PATTERN,
+    AnswerItem,
+    Content,
+    CorrectionItem,
+    DeckItem,
+    Item,
+    ProvenanceItem,
+    Row,
+    SourceItem,
+    TagItem,
+)
+from cms.text import normalize_body, normalize_line, normalize_text
+
+C = TypeVar("C", bound=Content)
+Fault = tuple[str, str]
+"""A path such as 'answers[0].body', and what is wrong there and what to do."""
+
+_UID = re.compile(UID_PATTERN)
+_SLUG = re.compile(SLUG_PATTERN)
+_PATH = re.compile(PATH_PATTERN)
+_URL = re.compile(URL_PATTERN)
+_DATE_LIMIT = 32
+_EXTERNAL_ID_LIMIT = 200
+
+
+class Gate:
+    """Where the questions of one file pass: normalised, checked, and none of them twice.
+
+    `where` joins a row's place and a path to a place that people can find.
+    """
+
+    def __init__(self, where: Callable[[str, str], str] = "{}, {}".format) -> None:
+        self._where = where
+        self._seen: dict[str, str] = {}
+
+    def row(self, place: str, item: Item, *, drops: frozenset[str] = frozenset()) -> Row:
+        """Return the row of `item`, or of what is wrong with it; `drops` go unchecked."""
+        item = normalized(item)
+        if "answers[0].body" not in drops:
+            # An answer in which nothing stands is an empty form field, not an answer.
+            item.answers = [answer for answer in item.answers if not _is_blank(answer)]
+        found = [fault for fault in faults(item) if fault[0] not in drops]
+        found += self._repeated(item)
+        if found:
+            (path, problem), *others = found
+            also = "".join(f" Also {other}: {text}" for other, text in others[:4])
+            return Row(self._where(place, path), error=problem + also)
+        self._seen.update(dict.fromkeys(dict(_uids(item)).values(), place))
+        return Row(place, item=item, drops=drops)
+
+    def _repeated(self, item: Item) -> Iterator[Fault]:
+        for path, uid in _uids(item):
+            if uid in self._seen:
+                yield (
+                    path,
+                    (
+                        f"{uid} stands in this file already, at {self._seen[uid]}. "
+                        "Remove one of the two, or its uid to make it a new one."
+                    ),
+                )
+
+
+def problems(content: Content) -> list[str]:
+    """Return what keeps `content` from being saved, as sentences; none if it may be."""
+    return [f"{path}: {problem}" for path, problem in faults(content)]
+
+
+def faults(content: Content) -> Iterator[Fault]:
+    """Yield what is wrong with normalised content. A draft may lack answers, never its stem."""
+    yield from _uid("uid", content.uid)
+    if content.slug is not None:
+        yield from _slug("slug", content.slug)
+    if not content.stem:
+        yield "stem", "It is empty. Write the question."
+    elif len(content.stem) > STEM_LIMIT:
+        yield (
+            "stem",
+            (
+                f"It has {len(content.stem):,} characters, the limit is {STEM_LIMIT}. "
+                "Move the details into the context."
+            ),
+        )
+    yield from _markdown("context", content.context)
+    for index, tag in enumerate(content.tags):
+        yield from _tag_path(f"tags[{index}]", tag)
+    for index, answer in enumerate(content.answers):
+        yield from _answer(f"answers[{index}]", answer)
+    if isinstance(content, Item):
+        for index, correction in enumerate(content.corrections):
+            yield from _correction(f"corrections[{index}]", correction)
+        if content.provenance is not None:
+            yield from _provenance("provenance", content.provenance)
+    yield from _own_repeated(content)
+
+
+def tag_faults(tag: TagItem) -> Iterator[Fault]:
+    """Yield what is wrong with a normalised tag."""
+    yield from _uid("uid", tag.uid)
+    yield from _tag_path("slug", tag.slug)
+    yield from _line("name", tag.name)
+    yield from _markdown("description", tag.description)
+
+
+def deck_faults(deck: DeckItem) -> Iterator[Fault]:
+    """Yield what is wrong with a normalised deck."""
+    yield from _slug("slug", deck.slug)
+    if not deck.title:
+        yield "title", "It is empty. Name the deck."
+    yield from _line("title", deck.title)
+    yield from _markdown("description", deck.description)
+    for index, uid in enumerate(deck.questions):
+        yield from _uid(f"questions[{index}]", uid)
+
+
+def normalized(content: C) -> C:
+    """Return `content` as the bank keeps it; what the bank holds comes out unchanged."""
+    changed = replace(
+        content,
+        uid=_identity(content.uid),
+        slug=None if content.slug is None else normalize_line(content.slug) or None,
+        stem=normalize_line(content.stem),
+        context=normalize_body(content.context),
+        tags=list(dict.fromkeys(normalize_line(tag) for tag in content.tags)),
+        answers=[
+            replace(
+                answer,
+                uid=_identity(answer.uid),
+                label=normalize_line(answer.label),
+                body=normalize_body(answer.body),
+                applies_to=normalize_line(answer.applies_to),
+                sources=_normalized_sources(answer.sources),
+            )
+            for answer in content.answers
+        ],
+    )
+    if isinstance(changed, Item):
+        changed.corrections = [_normalized_correction(each) for each in changed.corrections]
+        changed.provenance = _normalized_provenance(changed.provenance)
+        changed.published_at = _utc(changed.published_at)
+        changed.updated_at = _utc(changed.updated_at)
+    return changed
+
+
+def normalized_tag(tag: TagItem) -> TagItem:
+    """Return a tag as the bank keeps it."""
+    return replace(
+        tag,
+        uid=_identity(tag.uid),
+        slug=normalize_line(tag.slug),
+        name=normalize_line(tag.name),
+        description=normalize_body(tag.description),
+    )
+
+
+def normalized_deck(deck: DeckItem) -> DeckItem:
+    """Return a deck as the bank keeps it."""
+    return replace(
+        deck,
+        slug=normalize_line(deck.slug),
+        title=normalize_line(deck.title),
+        description=normalize_body(deck.description),
+        filter=_normalized_values(deck.filter),
+        questions=[uid.strip().lower() for uid in deck.questions],
+    )
+
+
+# --- faults of the parts -------------------------------------------------------
+
+
+def _answer(path: str, answer: AnswerItem) -> Iterator[Fault]:
+    yield from _uid(f"{path}.uid", answer.uid)
+    yield from _line(f"{path}.label", answer.label)
+    if not answer.body:
+        yield f"{path}.body", "It is empty. Write the answer, or remove it with its sources."
+    yield from _markdown(f"{path}.body", answer.body)
+    yield from _line(f"{path}.applies_to", answer.applies_to)
+    yield from _sources(path, answer.sources)
+
+
+def _correction(path: str, correction: CorrectionItem) -> Iterator[Fault]:
+    yield from _uid(f"{path}.uid", correction.uid)
+    if not correction.claim:
+        yield f"{path}.claim", "It is empty. Say what was wrong."
+    for name in ("claim", "explanation", "fix"):
+        yield from _markdown(f"{path}.{name}", getattr(correction, name))
+    yield from _uid(f"{path}.answer", correction.answer)
+    yield from _line(f"{path}.credit", correction.credit)
+    yield from _sources(path, correction.sources)
+
+
+def _provenance(path: str, provenance: ProvenanceItem) -> Iterator[Fault]:
+    if not provenance.source:
+        yield f"{path}.source", "It is empty. Name the source, or leave the provenance out."
+    for name in ("source", "license", "attribution"):
+        yield from _line(f"{path}.{name}", getattr(provenance, name))
+    yield from _line(f"{path}.date", provenance.date, _DATE_LIMIT)
+    yield from _line(f"{path}.external_id", provenance.external_id or "", _EXTERNAL_ID_LIMIT)
+    if provenance.url:
+        yield from _url(f"{path}.url", provenance.url)
+
+
+def _sources(path: str, sources: list[SourceItem]) -> Iterator[Fault]:
+    for index, source in enumerate(sources):
+        yield from _url(f"{path}.sources[{index}].url", source.url)
+        yield from _line(f"{path}.sources[{index}].title", source.title)
+
+
+def _uid(path: str, uid: str | None) -> Iterator[Fault]:
+    if uid is not None and not _UID.fullmatch(uid):
+        yield path, f"{_shown(uid)} is not a UUID. Leave the uid out to make it a new one."
+
+
+def _slug(path: str, slug: str) -> Iterator[Fault]:
+    if not _SLUG.fullmatch(slug):
+        yield path, f"{_shown(slug)} may hold small letters a to z, digits and hyphens only."
+    yield from _line(path, slug, SLUG_LIMIT)
+
+
+def _tag_path(path: str, tag: str) -> Iterator[Fault]:
+    if not _PATH.fullmatch(tag):
+        yield (
+            path,
+            (
+                f"{_shown(tag)} is not a tag's path: small letters a to z, digits and hyphens, "
+                "with a slash below each parent, such as 'flask/basics'."
+            ),
+        )
+    yield from _line(path, tag, SLUG_LIMIT)
+
+
+def _url(path: str, url: str) -> Iterator[Fault]:
+    if not _URL.fullmatch(url):
+        yield (
+            path,
+            (
+                f"{_shown(url)} is not a web address: it must begin with http:// or https:// "
+                "and hold no space."
+            ),
+        )
+    yield from _line(path, url, URL_LIMIT)
+
+
+def _line(path: str, text: str, limit: int = LINE_LIMIT) -> Iterator[Fault]:
+    if len(text) > limit:
+        yield path, f"It has {len(text):,} characters, the limit is {limit:,}. Shorten it."
+
+
+def _markdown(path: str, text: str) -> Iterator[Fault]:
+    # A character takes four bytes at most, so most texts need no encoding to be measured.
+    if 4 * len(text) > ANSWER_LIMIT and (size := len(text.encode())) > ANSWER_LIMIT:
+        yield path, f"It has {size:,} bytes, the limit is {ANSWER_LIMIT:,}. Split or shorten it."
+
+
+def _own_repeated(content: Content) -> Iterator[Fault]:
+    places: dict[str, str] = {}
+    for path, uid in _uids(content):
+        if uid in places:
+            yield path, f"{uid} stands in {places[uid]} already. Leave it out of one of the two."
+        places.setdefault(uid, path)
+
+
+def _uids(content: Content) -> Iterator[tuple[str, str]]:
+    """Yield path and uid of everything in `content` that has an identity of its own."""
+    if content.uid is not None:
+        yield "uid", content.uid
+    for index, answer in enumerate(content.answers):
+        if answer.uid is not None:
+            yield f"answers[{index}].uid", answer.uid
+    if isinstance(content, Item):
+        for index, correction in enumerate(content.corrections):
+            if correction.uid is not None:
+                yield f"corrections[{index}].uid", correction.uid
+
+
+def _is_blank(answer: AnswerItem) -> bool:
+    return not (answer.label or answer.body or answer.applies_to or answer.sources)
+
+
+def _shown(text: str) -> str:
+    """Return `text` in quotes, cut where it would fill the message."""
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:59]}…'"
+
+
+# --- normal forms of the parts -------------------------------------------------
+
+
+def _identity(text: str | None) -> str | None:
+    """A uid as it is compared; an empty one is none."""
+    return None if text is None else normalize_line(text).lower() or None
+
+
+def _normalized_sources(sources: list[SourceItem]) -> list[SourceItem]:
+    return [
+        replace(source, url=normalize_text(source.url).strip(), title=normalize_line(source.title))
+        for source in sources
+    ]
+
+
+def _normalized_correction(correction: CorrectionItem) -> CorrectionItem:
+    return replace(
+        correction,
+        uid=_identity(correction.uid),
+        claim=normalize_body(correction.claim),
+        explanation=normalize_body(correction.explanation),
+        fix=normalize_body(correction.fix),
+        answer=_identity(correction.answer),
+        credit=normalize_line(correction.credit),
+        sources=_normalized_sources(correction.sources),
+        decided_at=_utc(correction.decided_at),
+    )
+
+
+def _normalized_provenance(provenance: ProvenanceItem | None) -> ProvenanceItem | None:
+    if provenance is None:
+        return None
+    external_id = provenance.external_id
+    return replace(
+        provenance,
+        source=normalize_line(provenance.source),
+        url=normalize_text(provenance.url).strip(),
+        date=normalize_line(provenance.date),
+        license=normalize_line(provenance.license),
+        attribution=normalize_line(provenance.attribution),
+        external_id=None if external_id is None else normalize_line(external_id),
+    )
+
+
+def _normalized_values(value: Any) -> Any:
+    """Normalise every text in a value of JSON, such as a deck's filter."""
+    if isinstance(value, str):
+        return normalize_text(value)
+    if isinstance(value, list):
+        return [_normalized_values(each) for each in value]
+    if isinstance(value, dict):
+        return {normalize_text(key): _normalized_values(each) for key, each in value.items()}
+    return value
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # On the calendar's first and last day a zone leads off its edge.
+        return moment.replace(tzinfo=UTC)
