@@ -108,8 +108,7 @@ def _split(data: bytes) -> tuple[dict[str, Raw], list[Raw]]:
     except msgspec.DecodeError:
         _explain(data)
         raise JSONFault(
-            "This is not JSON as other programs read it: NaN, Infinity or half a character "
-            "such as \\ud83d stands in it. Remove it."
+            "NaN or Infinity stands here, which JSON does not have. Remove it."
         ) from None
 
 

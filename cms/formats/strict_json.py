@@ -21,6 +21,9 @@ from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
 T = TypeVar("T")
 
 TOO_DEEP = "Lists or objects are nested too deeply for a question bank. Flatten them."
+HALF_CHARACTER = (
+    "Half a character, such as \\ud83d without its other half, stands in it. Remove it."
+)
 _MESSAGE = re.compile(r"(?P<problem>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 _VOCABULARIES = {
     "$.difficulty": Difficulty,
@@ -34,7 +37,7 @@ class JSONFault(Exception):
     """What is wrong in a text of JSON, and where: a path from '$', or a line and column."""
 
     def __init__(self, problem: str, place: str = "$") -> None:
-        # It may quote a key of any length, or one with half a character in it.
+        # It may quote a key of any length.
         self.problem = shorten(normalize_line(problem), 300, placeholder=" …")
         super().__init__(f"{place}: {self.problem}")
         self.place = place
@@ -46,7 +49,7 @@ def loads(text: str) -> Any:
     :raises JSONFault: with line and column where the syntax is wrong.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        value = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise JSONFault(
             f"This is not JSON: {error.msg}. Correct it here, or export the file again.",
@@ -57,6 +60,12 @@ def loads(text: str) -> Any:
     except ValueError:
         # Python refuses to parse an integer of more than 4,300 digits.
         raise JSONFault("A number has thousands of digits. Correct it.") from None
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise JSONFault(HALF_CHARACTER) from None
+    return value
 
 
 def convert(value: Any, to: type[T]) -> T:

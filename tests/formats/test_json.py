@@ -139,7 +139,7 @@ def test_absent_optional_keys_take_their_defaults() -> None:
 
 
 def test_text_is_normalised_on_entry() -> None:
-    stem = "a\u0000b\r\n\u0085c\ud800d"
+    stem = "a\u0000b\r\n\u0085c\u001fd"
     row = only(read_lines(json.dumps({"stem": stem, "context": "\r\n\r\nx\ry\x07  \n"})).rows)
     assert row.item is not None
     assert (row.item.stem, row.item.context) == ("ab cd", "x\ny")
@@ -290,10 +290,9 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
 
 
 def test_a_message_never_repeats_a_hostile_key_at_length() -> None:
-    row = only(read_lines(json.dumps({"stem": "?", "k" * 100_000: 1, "\ud800": 2})).rows)
+    row = only(read_lines(json.dumps({"stem": "?", "k" * 100_000: 1})).rows)
     assert row.error
     assert len(row.error) <= 300
-    row.error.encode()
 
 
 # --- a document that is wrong --------------------------------------------------------
@@ -329,7 +328,8 @@ def test_a_message_never_repeats_a_hostile_key_at_length() -> None:
         (document(qestions=[]), "$: Unknown key 'qestions'"),
         (document(GOOD)[:-1] + ', "questions": []}', "The key 'questions' stands twice"),
         (document(GOOD)[:-1] + ', "version": 1}', "The key 'version' stands twice"),
-        (document("HERE").replace('"HERE"', "NaN"), "NaN, Infinity or half a character"),
+        (document("HERE").replace('"HERE"', "NaN"), "NaN or Infinity stands here"),
+        (document({"stem": "\ud83d?"}), "Half a character, such as \\ud83d"),
         (document("HERE").replace('"HERE"', "[" * 100_000), "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
     ],
@@ -347,6 +347,8 @@ def test_a_wrong_document_is_refused_with_its_place(text: str, said: str) -> Non
         ('{"stem": "a"', "line 2, column 13", "This is not JSON"),
         ("not json", "line 2, column 1", "This is not JSON"),
         ("[" * 100_000, "line 2, $", "nested too deeply"),
+        (json.dumps({"stem": "\ud83d?"}), "line 2, $", "Half a character, such as \\ud83d"),
+        (json.dumps({"stem": "?", "\ud83d": 1}), "line 2, $", "Half a character"),
         ('{"uid": "x", "withdrawn": true}', "line 2, $", "The key 'release' is missing"),
     ],
 )
