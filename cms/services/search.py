@@ -6,6 +6,7 @@ words before indexing and before querying alike.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from sqlalchemy import Select, literal, literal_column, select, text
@@ -15,6 +16,8 @@ from cms.models import Publication, Question
 
 # PostgreSQL's tsvector holds 1 MB; more text than this adds nothing to a search.
 INDEX_LIMIT = 100_000
+# A longer query than this is no question.
+QUERY_LIMIT = 400
 # Ranking reads every hit: a very common word must not rank the whole bank.
 RANKED_LIMIT = 1_000
 
@@ -29,13 +32,13 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def index_text(parts: Iterable[str]) -> str:
-    """Return the text to index: `parts` joined, names of punctuation as words, within bounds."""
-    return _named("\n".join(part for part in parts if part))[:INDEX_LIMIT]
+    """Return the text to index: `parts` joined and folded, within bounds."""
+    return _folded("\n".join(part for part in parts if part)[:INDEX_LIMIT])[:INDEX_LIMIT]
 
 
 def words(query: str) -> list[str]:
     """Return the words of a query, in order, at most 16 of 64 characters each."""
-    return [word[:64].casefold() for word in _WORD.findall(_named(query))][:16]
+    return [word[:64] for word in _WORD.findall(_folded(query[:QUERY_LIMIT]))][:16]
 
 
 def matches(session: Session, table: type[Question] | type[Publication], query: str) -> Select[int]:
@@ -88,10 +91,15 @@ def ranked(session: Session, table: type[Question] | type[Publication], query: s
     return list(session.scalars(statement))
 
 
-def _named(written: str) -> str:
+def _folded(written: str) -> str:
+    """Return text without case and accents, with names of punctuation as words.
+
+    Both databases then find the same words, whatever their own folding.
+    """
     for pattern, word in _NAMES:
         written = pattern.sub(word, written)
-    return written
+    decomposed = unicodedata.normalize("NFKD", written).casefold()
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def _fts5(found: list[str]) -> str:

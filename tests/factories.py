@@ -1,0 +1,74 @@
+"""Small makers of what tests need; each returns what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cms.formats.item import AnswerItem, Content, SourceItem
+from cms.models import ImportWarning, Publication, Question, User
+from cms.services.publishing import publish
+from cms.services.questions import create
+from cms.services.tags import resolve
+
+AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+def content(stem: str = "What is a view?", body: str = "A function.", **fields: Any) -> Content:
+    """A content with one answer and one source, unless `fields` say otherwise."""
+    fields.setdefault(
+        "answers",
+        [
+            AnswerItem(
+                body=body, sources=[SourceItem(url="https://example.org/views", title="Views")]
+            )
+        ],
+    )
+    return Content(stem=stem, **fields)
+
+
+def make_question(
+    session: Session,
+    stem: str = "What is a view?",
+    body: str = "A function.",
+    *,
+    tags: Sequence[str] = (),
+    by: User | None = None,
+    at: datetime = AT,
+    **fields: Any,
+) -> Question:
+    """A draft in the bank, committed; `tags` are slugs."""
+    uids = [tag.uid for tag in resolve(session, tags, by=by, at=at).values()]
+    question = create(session, content(stem, body, tags=uids, **fields), by=by, at=at)
+    session.commit()
+    return question
+
+
+def make_published(session: Session, stem: str = "What is a view?", **fields: Any) -> Question:
+    """A question on the shelf, in a release of its own, committed."""
+    question = make_question(session, stem, **fields)
+    result = publish(session, [question], by=None, at=AT)
+    assert result.published == [question]
+    session.commit()
+    return question
+
+
+def make_warning(session: Session, question: Question, passage: str = "is , and") -> ImportWarning:
+    """An open import warning, committed."""
+    warning = ImportWarning(
+        question_id=question.id, kind="hole", message="A word is missing.", passage=passage
+    )
+    session.add(warning)
+    session.commit()
+    return warning
+
+
+def publication_of(session: Session, question: Question) -> Publication | None:
+    """What the public has of a question now."""
+    return session.scalar(
+        select(Publication).filter_by(uid=question.uid).execution_options(populate_existing=True)
+    )
