@@ -8,6 +8,8 @@ from flask import Flask
 
 from cms import config as settings
 from cms.extensions import csrf, init_databases, migrate
+from cms.web.pages import init_pages
+from cms.web.public import public
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
@@ -20,11 +22,18 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     :raises Misconfigured: when a setting cannot work
     """
-    app = Flask("cms", instance_path=str(INSTANCE))
+    app = Flask(
+        "cms",
+        instance_path=str(INSTANCE),
+        template_folder="web/templates",
+        static_folder="web/static",
+    )
     app.config.from_mapping(settings.load(INSTANCE, config))
     init_databases(app)
     from cms.extensions import db
 
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
+    init_pages(app)
+    app.register_blueprint(public)
     return app

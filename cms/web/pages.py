@@ -1,0 +1,100 @@
+"""What every template has: the site's name, addresses of static files, dates in words.
+
+The build is a short hash of the code, the templates, the static files and the
+settings that show on pages. It stands in every public ETag, because a new
+build may render the same release differently, and in every static address,
+which therefore may be kept for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from flask import Flask, Response, current_app, request, url_for
+from markupsafe import Markup
+
+from cms.markup import plain_inline, render_inline
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# Settings that a public page shows.
+SHOWN_SETTINGS = ("SITE_NAME", "BASE_URL")
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def init_pages(app: Flask) -> None:
+    """Install the build, `asset()` and the filters that templates use."""
+    app.config["BUILD"] = build_hash(app)
+    app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
+    for filter_ in (count_of, day, first_line, inline, moment, plain_inline, versions):
+        app.add_template_filter(filter_)
+    app.after_request(keep_versioned_assets)
+
+
+def build_hash(app: Flask) -> str:
+    """Return 12 hex digits that change with the code or with a setting that pages show."""
+    digest = hashlib.sha256()
+    files = [*PACKAGE.rglob("*.py")]
+    for folder in ("templates", "static"):
+        files += (path for path in (PACKAGE / "web" / folder).rglob("*") if path.is_file())
+    for path in sorted(files):
+        digest.update(f"\0{path.relative_to(PACKAGE).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    for name in SHOWN_SETTINGS:
+        digest.update(f"\0{app.config[name]}".encode())
+    return digest.hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """Return the address of a file under static/, with the build in it."""
+    return url_for("static", filename=name, v=_build())
+
+
+def keep_versioned_assets(response: Response) -> Response:
+    """Let a static file that was asked for by this build's address be kept for a year."""
+    if request.endpoint == "static" and request.args.get("v") == _build():
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _build() -> str:
+    return str(current_app.config["BUILD"])
+
+
+def day(value: date) -> str:
+    """Return a day in words: '22 Nov 2026'."""
+    return f"{value.day} {_MONTHS[value.month - 1][:3]} {value.year}"
+
+
+def moment(value: datetime) -> Markup:
+    """Return a `time` element: the day in words, the exact time (UTC) as its title."""
+    exact = value.astimezone(UTC).replace(microsecond=0)
+    title = f"{exact.day} {_MONTHS[exact.month - 1]} {exact.year}, {exact:%H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        exact.isoformat().replace("+00:00", "Z"), title, day(exact)
+    )
+
+
+def inline(line: str) -> Markup:
+    """Return a stem, or another line in which backticks mark code, as HTML."""
+    return Markup(render_inline(line))  # noqa: S704 (render_inline escapes)
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: '1 question', '1,234 questions'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text."""
+    return text.partition("\n")[0]
+
+
+def versions(applies_to: str) -> str:
+    """Return what an answer applies to as it is read: 'Flask ≥ 2.2'."""
+    return applies_to.replace(">=", "≥").replace("<=", "≤").replace("!=", "≠")

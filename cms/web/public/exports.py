@@ -1,0 +1,91 @@
+"""What readers carry away: the whole bank in every format, and the schema of its data."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO
+
+import msgspec
+from flask import Response, current_app, g, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.wsgi import FileWrapper
+
+from cms.errors import NotFound
+from cms.formats import FORMATS, Format, by_extension
+from cms.formats.schema import bank_schema
+from cms.services import reading
+from cms.services.exporting import Head, Selection, export_shelf
+from cms.web.public import REVALIDATE, etag, page, route
+from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
+
+# Bytes of an export that stay in memory while it is written; more goes to a file.
+SPOOL = 1_000_000
+
+
+@page("/export/")
+def exports(session: Session) -> str:
+    """Explain the formats, and link the whole bank in each."""
+    return render_template(
+        "public/exports.html",
+        counts=reading.counts(session),
+        formats=[each for each in FORMATS.values() if each.write is not None],
+    )
+
+
+@page("/export/bank.<extension>")
+def export_bank(session: Session, extension: str) -> ResponseReturnValue:
+    """Send the bank, narrowed by `tag`, `difficulty` and `since`, as a file.
+
+    It is written in full before the first byte goes out: a slow client holds
+    no database connection.
+    """
+    format = by_extension(f"bank.{extension}")
+    if format is None or format.extension != extension or format.write is None:
+        raise NotFound(f"There is no export “.{extension[:40]}”.")
+    tag = etag(g.bank.release)
+    if request.if_none_match.contains_weak(tag):
+        return Response(status=304, headers={"ETag": f'"{tag}"'})
+    spool = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 (sent, then closed)
+    stream = export_shelf(session, format, _selection(), _head(), _options(format))
+    for chunk in stream.chunks:
+        spool.write(chunk)
+    return _file(spool, format)
+
+
+@route("/schema/question-bank-1.json")
+def schema() -> Response:
+    """Return the JSON Schema of the JSON formats."""
+    body = msgspec.json.format(msgspec.json.encode(bank_schema()))
+    response = Response(body, mimetype="application/schema+json")
+    response.headers["Cache-Control"] = REVALIDATE
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _selection() -> Selection:
+    return Selection(
+        tags=asked_tags(),
+        difficulty=asked_difficulty(),
+        since=asked_number("since", "the number of a release"),
+    )
+
+
+def _head() -> Head:
+    return Head(current_app.config["SITE_NAME"], current_app.config["BASE_URL"])
+
+
+def _options(format: Format) -> dict[str, bool]:
+    """Read the format's own switches, such as `bom=1`."""
+    return {name: request.args.get(name) == "1" for name in format.options}
+
+
+def _file(file: IO[bytes], format: Format) -> Response:
+    size = file.tell()
+    file.seek(0)
+    response = Response(FileWrapper(file, 65_536), content_type=format.media_type)
+    response.call_on_close(file.close)
+    response.content_length = size
+    response.headers["Content-Disposition"] = f'attachment; filename="bank.{format.extension}"'
+    return response

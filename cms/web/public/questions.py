@@ -1,0 +1,145 @@
+"""The list of questions, a question, and what is left of one that moved or was withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from flask import Response, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from cms.errors import InvalidInput, NotFound
+from cms.services import listing, reading
+from cms.services.listing import SORTS, Selection, Sort
+from cms.services.reading import Moved, PublicQuestion, Withdrawn
+from cms.text import normalize_line
+from cms.vocabulary import Difficulty
+from cms.web.public import page
+from cms.web.public.filters import asked_difficulty, asked_tags
+
+QUERY_LIMIT = 200  # characters of a search
+
+
+@page("/questions/")
+def questions(session: Session) -> ResponseReturnValue:
+    """List questions by `q`, `tag` (all of them), `difficulty` and `sort`, from `after` on."""
+    selection = _selection()
+    unknown: list[str] = []
+    for tag in selection.tags:
+        try:
+            found = reading.find_tag(session, tag)
+        except NotFound:
+            unknown.append(tag)
+            continue
+        if isinstance(found, Moved):
+            current = tuple(found.slug if each == tag else each for each in selection.tags)
+            return redirect(address(replace(selection, tags=current)), 301)
+    inner = max(selection.tags, key=len, default="")
+    return render_template(
+        "public/questions.html",
+        selection=selection,
+        default_sort=_default_sort(selection.query),
+        chips=list(_chips(selection)),
+        unknown=unknown,
+        listing=listing.list_questions(session, selection, request.args.get("after")),
+        narrower=[
+            (tag, address(replace(selection, tags=(*selection.tags, tag.slug))))
+            for tag in reading.child_tags(session, inner)
+        ],
+        address=address,
+        difficulties=Difficulty,
+        sorts=[sort for sort in SORTS if sort != "relevance" or selection.query],
+    )
+
+
+@page("/questions/<slug>")
+def question(session: Session, slug: str) -> ResponseReturnValue:
+    """Show a question, or lead to where it is now."""
+    found = _found(session, slug)
+    if not isinstance(found, PublicQuestion):
+        return found
+    return render_template(
+        "public/question.html",
+        question=found,
+        rendered=found.rendered,
+        permalink=permalink("public.question", slug=found.slug),
+    )
+
+
+@page("/questions/<slug>.json")
+def question_json(session: Session, slug: str) -> ResponseReturnValue:
+    """Return a question as data: the Item that exports hold."""
+    found = _found(session, slug, endpoint="public.question_json")
+    if not isinstance(found, PublicQuestion):
+        return found
+    return Response(found.document, mimetype="application/json")
+
+
+def _found(
+    session: Session, slug: str, endpoint: str = "public.question"
+) -> PublicQuestion | ResponseReturnValue:
+    """Return the live question, or the response that says what became of it."""
+    try:
+        found = reading.find_question(session, slug)
+    except NotFound:
+        meant = reading.suggestions(session, slug)
+        return render_template("public/question_not_found.html", suggestions=meant), 404
+    if isinstance(found, Moved):
+        return redirect(url_for(endpoint, slug=found.slug), 301)
+    if isinstance(found, Withdrawn):
+        return render_template("public/question_withdrawn.html", question=found), 410
+    return found
+
+
+def permalink(endpoint: str, **values: Any) -> str:
+    """Return the address to cite: absolute where the site's own is set, never by the request."""
+    return f"{current_app.config['BASE_URL']}{url_for(endpoint, **values)}"
+
+
+def address(selection: Selection, after: str | None = None) -> str:
+    """Return the address of a list; what is default is left out."""
+    return url_for(
+        "public.questions",
+        q=selection.query or None,
+        tag=list(selection.tags) or None,
+        difficulty=selection.difficulty,
+        sort=None if selection.sort == _default_sort(selection.query) else selection.sort,
+        after=after,
+    )
+
+
+def _chips(selection: Selection) -> Iterator[tuple[str, str]]:
+    """Yield each filter in effect, with the address of the list without it."""
+    if selection.query:
+        sort: Sort = "recent" if selection.sort == "relevance" else selection.sort
+        yield f"“{selection.query}”", address(replace(selection, query="", sort=sort))
+    for tag in selection.tags:
+        others = tuple(each for each in selection.tags if each != tag)
+        yield tag, address(replace(selection, tags=others))
+    if selection.difficulty:
+        yield selection.difficulty, address(replace(selection, difficulty=None))
+
+
+def _selection() -> Selection:
+    """Read the selection from the address.
+
+    :raises InvalidInput: when a filter has a value that does not exist
+    """
+    query = normalize_line(request.args.get("q", ""))[:QUERY_LIMIT]
+    sort = request.args.get("sort") or _default_sort(query)
+    if sort not in SORTS:
+        raise InvalidInput(
+            f"There is no order “{sort[:40]}”. Choose {', '.join(SORTS)}.", field="sort"
+        )
+    return Selection(
+        query=query,
+        tags=asked_tags(),
+        difficulty=asked_difficulty(),
+        sort=sort,
+    )
+
+
+def _default_sort(query: str) -> Sort:
+    return "relevance" if query else "recent"

@@ -1,0 +1,33 @@
+// What pages gain with scripts on; every page is complete without them.
+
+const search = document.querySelector('.find input');
+
+// '/' goes to the search box, except where it is being typed.
+if (search) {
+  search.form.querySelector('kbd').hidden = false;
+  document.addEventListener('keydown', (event) => {
+    const typing = event.target.closest('input, textarea, select, [contenteditable]');
+    if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+}
+
+// Each code block gets a button that copies it.
+if (navigator.clipboard) {
+  for (const head of document.querySelectorAll('.code:not(.code-output) > .code-head')) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(head.nextElementSibling.textContent);
+      button.textContent = 'Copied';
+      setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+    });
+    head.append(button);
+  }
+}
+
+// Where the bank does not know its own address, the browser does.
+for (const link of document.querySelectorAll('a.permalink')) link.textContent = link.href;
