@@ -1,4 +1,11 @@
-"""CSV: one row per question, for spreadsheets (RFC 4180, UTF-8, CRLF, header row)."""
+"""CSV: one row per question, for spreadsheets (RFC 4180, UTF-8, CRLF, header row).
+
+A text that a spreadsheet would run as a formula gets an apostrophe in front,
+and reading takes it away again. In a file that somebody else made, a text that
+really begins so ('=…) loses that apostrophe. What spreadsheets do to plain text
+is beyond a format: unless told that quoted cells are text they turn 007 into 7
+and 1e5 into 100000, and LibreOffice drops tabs from what it keeps as ODS.
+"""
 
 from __future__ import annotations
 

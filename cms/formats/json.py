@@ -270,6 +270,8 @@ JSON = Format(
     read=read,
     write=write,
 )
+# A line holds a question, so nothing tells of the bank: its title, its decks, or what a
+# tag is called beyond its path. A full JSON export has them.
 JSONL = Format(
     name="jsonl",
     title="JSON Lines: one question per line",
