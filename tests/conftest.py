@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from cms.vocabulary import Role
 settings.register_profile("suite", deadline=None, print_blob=True, max_examples=50)
 settings.load_profile("suite")
 
-SHARED_SEED = Path(__file__).resolve().parent.parent.parent / "shared" / "seed"
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_SEED = ROOT.parent / "shared" / "seed"
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SECRET = "a secret of the test suite, of enough characters"
 
@@ -94,8 +96,14 @@ _numbers = itertools.count(1)
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh, migrated, empty bank."""
-    if request.param == "sqlite":
-        path = tmp_path / "bank.db"
+    with fresh_database(request, request.param, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        path = folder / f"bank-{next(_numbers)}.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
@@ -120,6 +128,25 @@ def session(app: Flask) -> Iterator[Session]:
     """A session on the writing engine, for tests of models and services."""
     with app.app_context(), Session(db.engine) as session:
         yield session
+
+
+@pytest.fixture
+def empty_session(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
+) -> Iterator[Session]:
+    """A session on a second, empty bank of the same kind."""
+    kind = make_url(database_url).get_backend_name()
+    with fresh_database(request, kind, tmp_path) as url:
+        app = create_app(_settings(url))
+        with app.app_context(), Session(db.engine) as session:
+            yield session
+        dispose(app)
+
+
+@pytest.fixture
+def flask_bank() -> bytes:
+    """The curated bank that `demo` shows."""
+    return (ROOT / "fixtures" / "flask" / "bank.json").read_bytes()
 
 
 @pytest.fixture

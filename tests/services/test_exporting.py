@@ -1,0 +1,179 @@
+"""Exports: the shelf alone, the same bytes for the same release, and what changed since."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cms.errors import InvalidInput, NotFound
+from cms.formats import FORMATS
+from cms.models import Question
+from cms.services.content import content_of
+from cms.services.exporting import Head, Selection, export_drafts, export_shelf
+from cms.services.publishing import publish, retire, unretire
+from cms.services.questions import save
+from cms.services.releases import release_number
+from cms.vocabulary import Difficulty
+from tests.factories import AT, make_published, make_question
+
+LATER = AT + timedelta(hours=1)
+HEAD = Head("Test bank", "https://bank.example.org")
+
+
+def shelf(session: Session, **selection: Any) -> dict[str, Any]:
+    chunks = export_shelf(session, FORMATS["json"], Selection(**selection), HEAD).chunks
+    document: dict[str, Any] = json.loads(b"".join(chunks))
+    return document
+
+
+def stems(document: dict[str, Any]) -> list[str]:
+    return [question["stem"] for question in document["questions"]]
+
+
+def test_the_shelf_is_exported_without_drafts(session: Session) -> None:
+    make_published(session, "Public?")
+    make_question(session, "Draft?")
+    document = shelf(session)
+    assert stems(document) == ["Public?"]
+    assert document["bank"] == {
+        "title": "Test bank",
+        "url": "https://bank.example.org",
+        "release": 1,
+        "generated_at": "2026-11-22T10:00:00Z",
+    }
+    assert "withdrawn" not in document
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "csv"])
+def test_the_same_release_gives_the_same_bytes(session: Session, format: str) -> None:
+    for number in range(3):
+        make_published(session, f"Question {number}?", tags=["flask"])
+
+    def data() -> bytes:
+        return b"".join(export_shelf(session, FORMATS[format], Selection(), HEAD).chunks)
+
+    first = data()
+    make_question(session, "A draft changes nothing?")
+    assert data() == first
+
+
+def test_an_export_is_narrowed_by_tags_and_difficulty(session: Session) -> None:
+    make_published(session, "One?", tags=["flask/views", "http"], difficulty=Difficulty.easy)
+    make_published(session, "Two?", tags=["flask/routing"], difficulty=Difficulty.hard)
+    assert stems(shelf(session, tags=("flask",))) == ["One?", "Two?"]
+    assert stems(shelf(session, tags=("flask", "http"))) == ["One?"]
+    assert stems(shelf(session, difficulty=Difficulty.hard)) == ["Two?"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "problem"),
+    [
+        ({"tags": ("nope",)}, "No published question has the tag 'nope'"),
+        ({"since": 9}, "a release from 0 to 1"),
+        ({"since": -1}, "a release from 0 to 1"),
+    ],
+)
+def test_a_selection_that_cannot_be_is_refused(
+    session: Session, selection: dict[str, Any], problem: str
+) -> None:
+    make_published(session)
+    with pytest.raises((InvalidInput, NotFound), match=problem):
+        shelf(session, **selection)
+
+
+def test_the_working_copy_is_exported_with_each_status(session: Session) -> None:
+    make_question(session, "Draft?")
+    make_published(session, "Public?")
+    retired = make_published(session, "Retired?")
+    retire(session, [retired], by=None, at=LATER)
+    session.commit()
+    chunks = export_drafts(session, FORMATS["json"], Selection(), HEAD).chunks
+    questions = json.loads(b"".join(chunks))["questions"]
+    assert [(q["stem"], q["status"], q["release"]) for q in questions] == [
+        ("Draft?", "draft", None),
+        ("Public?", "published", None),
+        ("Retired?", "retired", None),
+    ]
+
+
+def test_since_names_what_left_the_selection(session: Session) -> None:
+    question = make_published(session, "One?", tags=["flask"])
+    other = make_published(session, "Two?", tags=["flask"])
+    changed = replace(content_of(question), tags=[])
+    save(session, question, changed, seen_version=1, by=None, at=LATER)
+    publish(session, [question], by=None, at=LATER)
+    retire(session, [other], by=None, at=LATER)
+    make_published(session, "Three?", tags=["flask"])
+    document = shelf(session, tags=("flask",), since=2)
+    assert stems(document) == ["Three?"]
+    assert document["withdrawn"] == [
+        {"uid": question.uid, "release": 3, "merged_into": None},
+        {"uid": other.uid, "release": 4, "merged_into": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "seed"),
+    [({}, 1), ({"tags": ("flask",)}, 2), ({"difficulty": Difficulty.easy}, 3)],
+)
+def test_replaying_changes_since_any_release_equals_the_full_export(
+    session: Session, selection: dict[str, Any], seed: int
+) -> None:
+    chance = random.Random(seed)
+    held: dict[int, dict[str, Any]] = {0: {}}
+    questions: list[Question] = [
+        make_question(session, f"Question {n}?", tags=["flask"]) for n in range(4)
+    ]
+    flask = [tag.uid for tag in questions[0].tags]
+    for _ in range(25):
+        question = chance.choice(questions)
+        if question.retired_at is not None:
+            unretire(session, question, by=None, at=LATER)
+        elif question.published_number is not None and chance.random() < 0.3:
+            retire(session, [question], by=None, at=LATER)
+        else:
+            changed = replace(
+                content_of(question),
+                context=f"{chance.random()}",
+                tags=chance.choice([[], flask]),
+                difficulty=chance.choice([None, Difficulty.easy]),
+            )
+            save(session, question, changed, seen_version=question.latest_number, by=None, at=LATER)
+            publish(session, [question], by=None, at=LATER)
+        session.commit()
+        number = release_number(session)
+        try:
+            full = shelf(session, **selection)
+        except NotFound:
+            continue
+        held[number] = {q["uid"]: q for q in full["questions"]}
+        for since in held:
+            step = shelf(session, **selection, since=since)
+            replayed = dict(held[since])
+            for gone in step["withdrawn"]:
+                replayed.pop(gone["uid"], None)
+            replayed |= {q["uid"]: q for q in step["questions"]}
+            assert replayed == held[number], f"since {since}"
+    assert len(held) > 10
+
+
+def test_an_export_is_a_stream_that_counts_its_questions(session: Session) -> None:
+    for number in range(9):
+        make_question(session, f"Question {number}?", body="word " * 20_000)
+    publish(session, list(session.scalars(select(Question))), by=None, at=AT)
+    session.commit()
+    ticks: list[None] = []
+    stream = export_shelf(
+        session, FORMATS["jsonl"], Selection(), HEAD, tick=lambda: ticks.append(None)
+    )
+    next(stream.chunks)
+    assert len(ticks) < stream.total
+    list(stream.chunks)
+    assert len(ticks) == stream.total == 9
