@@ -5,6 +5,7 @@
     │   ├── InvalidContent  a question's content breaks rules: each field with its remedy
     │   └── UnreadableFile  a file cannot be read as the format it is taken for
     ├── NotAllowed          the actor's role does not include this
+    ├── TooManyAttempts     a throttle: carries the seconds to wait
     ├── NotFound            there is no such thing (any more)
     ├── WrongState          the thing exists, but this verb does not fit its status
     │   └── NotPublishable  a question that may not go public as it stands
@@ -59,6 +60,16 @@ class UnreadableFile(InvalidInput):
 
 class NotAllowed(CmsError):
     """The actor may not do this."""
+
+
+class TooManyAttempts(CmsError):
+    """Something was tried too often; it may be tried again after `wait` seconds."""
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        number, unit = (wait, "second") if wait < 60 else (-(-wait // 60), "minute")
+        span = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+        super().__init__(f"{message} Wait {span} and try again.")
+        self.wait = wait
 
 
 class NotFound(CmsError):

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from cms.models.base import Base
 from cms.vocabulary import Role
 
 
+def name_key(name: str) -> str:
+    """Return the form in which names are compared: 'ADA' and a full-width 'Ａda' are 'ada'."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
 class User(Base):
-    """An account. It is disabled, never deleted: history keeps its author."""
+    """An account. It is disabled, never deleted: history keeps its author.
+
+    `name_key` follows `name` and keeps names unique whatever their case.
+    """
 
     __tablename__ = "account"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    name_key: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[Role]
     password_hash: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
+
+    # Flask-Login asks this of whoever is logged in.
+    is_authenticated = True
+
+    @validates("name")
+    def _fold_name(self, _attribute: str, name: str) -> str:
+        self.name_key = name_key(name)
+        return name
 
     def __str__(self) -> str:
         return self.name

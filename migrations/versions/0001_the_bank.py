@@ -19,6 +19,7 @@ def upgrade() -> None:
         "account",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name_key", sa.String(length=64), nullable=False),
         sa.Column(
             "role",
             sa.Enum(
@@ -37,7 +38,7 @@ def upgrade() -> None:
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
-        sa.UniqueConstraint("name", name=op.f("uq_account_name")),
+        sa.UniqueConstraint("name_key", name=op.f("uq_account_name_key")),
     )
     op.create_table(
         "deck",
