@@ -8,6 +8,7 @@ from flask import Flask
 
 from cms import config as settings
 from cms.extensions import csrf, init_databases, migrate
+from cms.web.cache import init_cache
 from cms.web.pages import init_pages
 from cms.web.public import public
 
@@ -36,4 +37,5 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     csrf.init_app(app)
     init_pages(app)
     app.register_blueprint(public)
+    init_cache(app)
     return app

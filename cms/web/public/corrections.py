@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from flask import render_template
 from sqlalchemy.orm import Session
 
@@ -15,13 +17,16 @@ PAGE_SIZE = 30  # errata
 
 @page("/corrections/")
 def corrections(session: Session) -> str:
-    """List the corrections below number `after`, the newest first."""
+    """List the corrections below number `after`, the newest first, each question's together."""
     after = asked_number("after", "the number of a correction")
     found = reading.errata(session, before=after, limit=PAGE_SIZE + 1)
     shown = found[:PAGE_SIZE]
     return render_template(
         "public/corrections.html",
-        errata=shown,
+        questions=[
+            (slug, stem, [each.correction for each in group])
+            for (slug, stem), group in groupby(shown, key=lambda each: (each.slug, each.stem))
+        ],
         first=after is None,
         following=shown[-1].correction.number if len(found) > PAGE_SIZE else None,
     )

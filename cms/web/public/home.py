@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from cms.services import listing, reading
 from cms.web.public import page
 
-# Questions in the list of recent changes.
-RECENT = 8
+RECENT = 8  # questions in the list of recent changes
+TOP_TAGS = 12  # tags under the search box
 
 
 @page("/")
@@ -18,6 +18,6 @@ def home(session: Session) -> str:
     return render_template(
         "public/home.html",
         counts=reading.counts(session),
-        tags=reading.child_tags(session),
+        tags=sorted(reading.child_tags(session), key=lambda tag: -tag.questions)[:TOP_TAGS],
         recent=listing.list_questions(session, listing.Selection()).questions[:RECENT],
     )

@@ -1,10 +1,10 @@
 // What pages gain with scripts on; every page is complete without them.
 
-const search = document.querySelector('.find input');
+const search = document.querySelector('input[type=search]');
 
 // '/' goes to the search box, except where it is being typed.
 if (search) {
-  search.form.querySelector('kbd').hidden = false;
+  for (const hint of search.form.querySelectorAll('kbd')) hint.hidden = false;
   document.addEventListener('keydown', (event) => {
     const typing = event.target.closest('input, textarea, select, [contenteditable]');
     if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;

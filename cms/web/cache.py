@@ -1,0 +1,280 @@
+"""Finished public pages, kept in memory in front of Flask.
+
+A public response depends on its address, the release and the build alone, and
+its ETag names the latter two. So a page is kept under its address, and sent
+again for as long as the bank's release is the one that its own ETag names. A
+kept page, or a 304, costs one look at the release and nothing of Flask.
+
+Only what a view of the shelf answers is kept: a 200 with such an ETag, and
+without a cookie. What depends on who is logged in never has one.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask import Flask
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.sansio.utils import host_is_trusted
+
+from cms.extensions import read_engine
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+CAPACITY = 32_000_000  # bytes of all kept bodies together
+LARGEST = 500_000  # bytes of one
+# Characters of a query string: a longer one is a search that nobody repeats.
+LONGEST_QUERY = 200
+# Seconds for which a look at PostgreSQL holds: one for every request would cost too much.
+STALENESS = 1.0
+
+_RELEASE = "SELECT number FROM release_counter"
+_PAGES = ("/questions/", "/tags/", "/corrections/")
+# What the body is described by; a 304 has none.
+_BODY_HEADERS = {"content-type", "content-length"}
+
+
+def init_cache(app: Flask) -> None:
+    """Put the cache in front of `app`. What rewrites the environment has to stand before it."""
+    with app.app_context():
+        engine = read_engine()
+    look = SqliteLook(engine) if engine.dialect.name == "sqlite" else PolledLook(engine)
+    app.wsgi_app = ResponseCache(  # type: ignore[method-assign]
+        app.wsgi_app, look, app.config["BUILD"], trusted_hosts=app.config["TRUSTED_HOSTS"]
+    )
+
+
+def keepable(path: str) -> bool:
+    """Whether a path is that of a page of the shelf. Exports are files: too large to keep."""
+    return path in {"/", "/export/"} or path.startswith(_PAGES)
+
+
+# --- the release ---------------------------------------------------------------
+
+
+class Look(Protocol):
+    """A look at the number of the current release."""
+
+    def __call__(self) -> int | None:
+        """Return the number, or None where the database does not say."""
+
+    def forget(self) -> None:
+        """Look again next time: a newer release than the last look's was seen."""
+
+
+class SqliteLook:
+    """Reads the number anew each time, on a connection of its own in each thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._local = threading.local()
+        self._opened: list[Any] = []
+        event.listen(engine, "engine_disposed", self._close)
+
+    def __call__(self) -> int | None:
+        try:
+            connection = getattr(self._local, "connection", None) or self._open()
+            (number,) = connection.execute(_RELEASE).fetchone()
+            return int(number)
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
+            return None
+
+    def forget(self) -> None:
+        """Do nothing: nothing is remembered."""
+
+    def _open(self) -> Any:
+        pooled = self._engine.raw_connection()
+        # Kept for the life of the thread, so the pool must not count it.
+        pooled.detach()
+        self._opened.append(pooled)
+        self._local.connection = pooled.driver_connection
+        return self._local.connection
+
+    def _close(self, _engine: Engine) -> None:
+        self._local = threading.local()
+        while self._opened:
+            self._opened.pop().close()
+
+
+class PolledLook:
+    """Reads the number at most once in `STALENESS` seconds, for all threads."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._until = 0.0
+        self._number: int | None = None
+
+    def __call__(self) -> int | None:
+        now = self._clock()
+        if now >= self._until:
+            try:
+                with self._engine.connect() as connection:
+                    self._number = connection.scalar(text(_RELEASE))
+            except SQLAlchemyError:
+                return None
+            self._until = now + STALENESS
+        return self._number
+
+    def forget(self) -> None:
+        """Look again next time."""
+        self._until = 0.0
+
+
+# --- the pages -------------------------------------------------------------------
+
+Key = tuple[str, str, str, str]
+"""Scheme, mount point, path and query: all that a public page may depend on in a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A finished response. `etag` stands in quotes, as in its header."""
+
+    etag: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes, about: the headers of a page are as long as a paragraph."""
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
+
+
+@dataclass(slots=True)
+class KeptPages:
+    """Pages by address, the least recently used first, within a number of bytes."""
+
+    capacity: int
+    _pages: OrderedDict[Key, Page] = field(default_factory=OrderedDict)
+    _size: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: Key) -> Page | None:
+        """Return the page of an address."""
+        with self._lock:
+            page = self._pages.get(key)
+            if page is not None:
+                self._pages.move_to_end(key)
+            return page
+
+    def put(self, key: Key, page: Page) -> None:
+        """Keep a page, and drop what was not asked for longest."""
+        with self._lock:
+            former = self._pages.pop(key, None)
+            self._size += page.size - (former.size if former else 0)
+            self._pages[key] = page
+            while self._size > self.capacity:
+                _, dropped = self._pages.popitem(last=False)
+                self._size -= dropped.size
+
+    @property
+    def size(self) -> int:
+        """Bytes kept, about."""
+        return self._size
+
+
+class ResponseCache:
+    """WSGI middleware that answers for `app` where it has the page."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        look: Look,
+        build: str,
+        *,
+        trusted_hosts: Iterable[str] | None = None,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self.pages = KeptPages(capacity)
+        self._app = app
+        self._look = look
+        self._build = build
+        self._etag = re.compile(rf'"(\d+)-{re.escape(build)}"')
+        hosts = None if trusted_hosts is None else list(trusted_hosts)
+        # Flask refuses other hosts; a kept page must not answer them in its stead.
+        self._is_trusted = lru_cache(256)(lambda host: host_is_trusted(host, hosts))
+        self._trusts_all = hosts is None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if (
+            environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
+            or not keepable(path)
+            or not (self._trusts_all or self._is_trusted(environ.get("HTTP_HOST", "")))
+        ):
+            return self._app(environ, start_response)
+        query = environ.get("QUERY_STRING", "")
+        key = (environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", ""), path, query)
+        page = self.pages.get(key)
+        if page is None or page.etag != f'"{self._look()}-{self._build}"':
+            return self._fresh(key, environ, start_response)
+        return _send(page, environ, start_response)
+
+    def _fresh(
+        self, key: Key, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Let the app answer, and keep the page that it makes under the ETag that it has."""
+        status, headers, body = _answer(self._app, environ)
+        named = {name.lower(): value for name, value in headers}
+        etag = named.get("etag", "")
+        found = self._etag.fullmatch(etag)
+        if not status.startswith("200 ") or not found or "set-cookie" in named:
+            start_response(status, headers)
+            return [body]
+        page = Page(etag, headers, body)
+        if (
+            environ["REQUEST_METHOD"] == "GET"
+            and len(body) <= LARGEST
+            and len(key[3]) <= LONGEST_QUERY
+        ):
+            self.pages.put(key, page)
+        if int(found[1]) != self._look():
+            self._look.forget()
+        return _send(page, environ, start_response)
+
+
+def _answer(
+    app: WSGIApplication, environ: WSGIEnvironment
+) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return the app's status, headers and whole body: pages are short and never streamed."""
+    started: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *_error: object) -> Any:
+        started[:] = [status, headers]
+
+    chunks = app(environ, start)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    status, headers = started
+    return status, headers, body
+
+
+def _send(page: Page, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    wanted = environ.get("HTTP_IF_NONE_MATCH")
+    if wanted is not None and _names(wanted, page.etag):
+        start_response(
+            "304 NOT MODIFIED", [h for h in page.headers if h[0].lower() not in _BODY_HEADERS]
+        )
+        return []
+    start_response("200 OK", list(page.headers))
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
+
+
+def _names(wanted: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this ETag (RFC 9110: compared weakly)."""
+    return wanted == etag or any(
+        each.strip().removeprefix("W/") in {etag, "*"} for each in wanted.split(",")
+    )
