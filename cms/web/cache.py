@@ -93,10 +93,10 @@ class SqliteLook:
 
     def _open(self) -> Any:
         pooled = self._engine.raw_connection()
+        self._local.connection = pooled.driver_connection
         # Kept for the life of the thread, so the pool must not count it.
         pooled.detach()
         self._opened.append(pooled)
-        self._local.connection = pooled.driver_connection
         return self._local.connection
 
     def _close(self, _engine: Engine) -> None:
