@@ -40,7 +40,6 @@ from cms.services.releases import release_number
 from cms.services.shelf import CHUNK, correction_item, deck_item
 from cms.vocabulary import Difficulty
 
-
 Tick = Callable[[], None]
 
 

@@ -28,6 +28,8 @@ _NAMES = (
     (re.compile(r"(?<!\w)\.net\b", re.IGNORECASE), "dotnet"),
     (re.compile(r"\b(\w+)\.js\b", re.IGNORECASE), r"\1js"),
 )
+# Without one of these characters no name is mostly punctuation.
+_MARKS = frozenset("+#.")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -96,8 +98,11 @@ def _folded(written: str) -> str:
 
     Both databases then find the same words, whatever their own folding.
     """
-    for pattern, word in _NAMES:
-        written = pattern.sub(word, written)
+    if not _MARKS.isdisjoint(written):
+        for pattern, word in _NAMES:
+            written = pattern.sub(word, written)
+    if written.isascii():
+        return written.lower()
     decomposed = unicodedata.normalize("NFKD", written).casefold()
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
