@@ -19,6 +19,7 @@ from typing import Any
 import flask_migrate
 import psycopg
 import pytest
+from _pytest.terminal import TerminalReporter
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
@@ -32,6 +33,28 @@ from cms.vocabulary import Role
 
 settings.register_profile("suite", deadline=None, print_blob=True, max_examples=50)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--forbid-skips", action="store_true", help="Fail if a test was skipped.")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if skipped and config.getoption("--forbid-skips"):
+        terminalreporter.write_line(f"{skipped} tests were skipped, which is forbidden here.")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if (
+        isinstance(reporter, TerminalReporter)
+        and session.config.getoption("--forbid-skips")
+        and reporter.stats.get("skipped")
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_SEED = ROOT.parent / "shared" / "seed"
