@@ -7,10 +7,15 @@ from typing import Any
 from flask import Flask
 
 from cms import config as settings
-from cms.extensions import csrf, init_databases, migrate
+from cms.cli import init_commands
+from cms.extensions import csrf, db, init_databases, migrate
+from cms.web.admin import init_admin
+from cms.web.auth import init_auth
 from cms.web.cache import init_cache
+from cms.web.errors import init_errors
 from cms.web.pages import init_pages
 from cms.web.public import public
+from cms.web.security import init_security, trust_proxies
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
@@ -31,11 +36,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     )
     app.config.from_mapping(settings.load(INSTANCE, config))
     init_databases(app)
-    from cms.extensions import db
-
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
+    init_security(app)
+    init_errors(app)
+    init_auth(app)
     init_pages(app)
     app.register_blueprint(public)
+    init_admin(app)
+    init_commands(app)
+    # Outside of Flask, from the inside out: a kept page never reaches it.
     init_cache(app)
+    trust_proxies(app)
     return app

@@ -27,6 +27,9 @@ DEFAULTS: dict[str, Any] = {
     "PROXIES": 0,
     # Forms live as long as the session does: an expired token would cost typed text.
     "WTF_CSRF_TIME_LIMIT": None,
+    # Flask-WTF would also ask for a Referer, which the page of a one-use link does not
+    # send. The token in the session and the __Host- cookie, SameSite, do without.
+    "WTF_CSRF_SSL_STRICT": False,
     "MAX_CONTENT_LENGTH": 64_000_000,
     "MAX_FORM_MEMORY_SIZE": MAX_FORM_BYTES,
     "MAX_FORM_PARTS": 5_000,
@@ -116,6 +119,10 @@ def load(
     settings.setdefault("DATABASE_URL", f"sqlite:///{instance / 'bank.db'}")
     if "SECRET_KEY" not in settings:
         settings["SECRET_KEY"] = kept_secret(instance / "secret_key")
+    if settings["TRUSTED_HOSTS"] is None:
+        # Flask takes None for "every host"; whoever names none is on this machine.
+        public_host = urlsplit(str(settings["BASE_URL"])).hostname
+        settings["TRUSTED_HOSTS"] = [*filter(None, [public_host]), "localhost", "127.0.0.1"]
     if str(settings["BASE_URL"]).startswith("https://"):
         # The __Host- prefix binds the cookie to this host, over TLS alone.
         settings["SESSION_COOKIE_SECURE"] = True

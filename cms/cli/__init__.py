@@ -1,0 +1,63 @@
+"""The commands of `manage.py`. A person's mistake is one line on standard error, and exit 1."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from cms.cli.accounts import init_command, user_group
+from cms.cli.curation import publish_command, retire_command
+from cms.cli.exchange import export_command, import_command
+from cms.cli.operations import demo_command, serve_command
+from cms.errors import CmsError
+
+COMMANDS: tuple[click.Command, ...] = (
+    init_command,
+    user_group,
+    import_command,
+    export_command,
+    publish_command,
+    retire_command,
+    serve_command,
+    demo_command,
+)
+
+
+def init_commands(app: Flask) -> None:
+    """Register every command on the app."""
+    for command in COMMANDS:
+        app.cli.add_command(for_people(command))
+
+
+def for_people(command: click.Command) -> click.Command:
+    """Return the command with the app's context, and with errors that a person can read."""
+    command = copy.copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: for_people(each) for name, each in command.commands.items()}
+    elif command.callback is not None:
+        command.callback = with_appcontext(_one_line_errors(command.callback))
+    return command
+
+
+def _one_line_errors(run: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(run)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return run(*args, **kwargs)
+        except CmsError as error:
+            raise click.ClickException(str(error)) from error
+        except (OperationalError, ProgrammingError) as error:
+            cause = str(error.orig).strip().partition("\n")[0]
+            raise click.ClickException(
+                f"The database cannot be used: {cause}. If it is new or of an older version, "
+                "run `python manage.py init` or `python manage.py db upgrade`."
+            ) from error
+
+    return guarded

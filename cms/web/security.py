@@ -1,0 +1,106 @@
+"""What guards every response: headers, hosts, cookies, and reads that take no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from cms.models.engine import reading
+
+# Scripts, styles and forms of our own alone; nothing inline, nothing evaluated, in no frame.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+# A year. Subdomains are not ours to bind.
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"
+
+# Responses of these blueprints depend on nobody's log-in: they may be kept, and set no cookie.
+PUBLIC_BLUEPRINTS = frozenset({"public"})
+# Its address holds a secret.
+LINK_ENDPOINT = "auth.link"
+
+
+class PrivateCookies(SecureCookieSessionInterface):
+    """Flask's signed cookie, kept away from public responses and static files.
+
+    Flask-Login looks into the session on every response, which alone would
+    make each public page vary by cookie.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not is_public(request):
+            super().save_session(app, session, response)
+
+
+class LocklessReads:
+    """Runs GET and HEAD inside `reading()`: on SQLite, a page view waits for no writer."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return self.app(environ, start_response)
+        with reading():
+            return self.app(environ, start_response)
+
+
+def init_security(app: Flask) -> None:
+    """Install the headers, the cookie's rule and the lockless reads."""
+    app.session_interface = PrivateCookies()
+    app.wsgi_app = LocklessReads(app.wsgi_app)  # type: ignore[method-assign]
+    app.after_request(add_headers)
+
+
+def trust_proxies(app: Flask) -> None:
+    """Take address and scheme from the proxies in front, if there are any.
+
+    The outermost wrapper: call it last. The host stays the `Host` header, which
+    every proxy can pass on and Flask checks; a client could forge
+    `X-Forwarded-Host` through a proxy that does not set it.
+    """
+    if count := app.config["PROXIES"]:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=0, x_port=0, x_prefix=0
+        )
+
+
+def add_headers(response: Response) -> Response:
+    """Add what every response carries, errors too; a view may have set a header of its own."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint == LINK_ENDPOINT:
+        response.headers["Referrer-Policy"] = "no-referrer"
+    if current_app.config["BASE_URL"].startswith("https://"):
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+    if not is_public(request) or response.status_code >= 500:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def is_public(request: Request) -> bool:
+    """Whether the response may be kept and shared: a public page or a static file."""
+    endpoint = request.endpoint or ""
+    return request.blueprint in PUBLIC_BLUEPRINTS or endpoint.rpartition(".")[2] == "static"
