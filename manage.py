@@ -1,11 +1,23 @@
 #!/usr/bin/env python
 """The bank's command line: `python manage.py --help`."""
 
+import sys
+
 from flask.cli import FlaskGroup
 
 from cms import create_app
+from cms.errors import Misconfigured
 
-cli = FlaskGroup(create_app=create_app, help="The question bank: every command is a line here.")
+cli = FlaskGroup(
+    create_app=create_app,
+    # Flask's own `run` is a debugging server; `serve` is the one for people.
+    add_default_commands=False,
+    add_version_option=False,
+    help="The question bank: every command is a line here.",
+)
 
 if __name__ == "__main__":
-    cli()
+    try:
+        cli()
+    except Misconfigured as error:
+        sys.exit(f"Error: {error}")

@@ -1,6 +1,7 @@
 """`serve` and `demo`: running the site."""
 
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,11 @@ from cms.services.accounts import add_user, issue_link, redeem
 from flask import current_app
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from sqlalchemy import exists, select
 
 from cms.cli.exchange import import_command
-from cms.errors import WrongState
+from cms.errors import InvalidInput, WrongState
 from cms.extensions import db
 from cms.models import Question, User
 from cms.vocabulary import Role
@@ -36,7 +38,10 @@ THREADS = 64
 @click.option("--workers", default=1, show_default=True, help="Processes.")
 def serve_command(host: str, port: int, workers: int) -> None:
     """Serve the site with a production server."""
+    _require_free(host, port)
     _require_head()
+    click.echo(f"Serving http://{host}:{port}")
+    sys.stdout.flush()
     _serve(host, port, workers)
 
 
@@ -46,10 +51,11 @@ def serve_command(host: str, port: int, workers: int) -> None:
 @click.pass_context
 def demo_command(context: click.Context, host: str, port: int) -> None:
     """Make a bank with the Flask questions and an account, and serve it; keeps what is there."""
+    _require_free(host, port)
     flask_migrate.upgrade()
     if not db.session.scalar(select(exists(select(Question.id)))):
         db.session.rollback()
-        _run(context, import_command, paths=[str(FIXTURES)], publishing=True)
+        _run(context, import_command, paths=[FIXTURES], publishing=True)
     if not db.session.scalar(select(exists(select(User.id)))):
         _make_editor()
     db.session.remove()
@@ -91,6 +97,24 @@ def _require_head() -> None:
         )
 
 
+def _require_free(host: str, port: int) -> None:
+    """Refuse an address that cannot be served.
+
+    :raises InvalidInput: with what to do instead
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise InvalidInput(
+            f"Nothing can be served on {host}:{port} ({error.strerror}). "
+            "Another program may use that port: choose one with --port.",
+            field="port",
+        ) from error
+
+
 def _serve(host: str, port: int, workers: int) -> None:
     for engine in db.engines.values():
         engine.dispose()
@@ -104,5 +128,7 @@ def _serve(host: str, port: int, workers: int) -> None:
         blocking_threads=THREADS,
         backpressure=THREADS * 4,
         websockets=False,
+        # Its warning about the number of threads is what we want: see THREADS.
+        log_level=LogLevels.error,
         log_access=False,
     ).serve()
