@@ -73,10 +73,11 @@ def day(value: date) -> str:
 
 def moment(value: datetime) -> Markup:
     """Return a `time` element: the day in words, the exact time (UTC) as its title."""
-    exact = value.astimezone(UTC).replace(microsecond=0)
-    title = f"{exact.day} {_MONTHS[exact.month - 1]} {exact.year}, {exact:%H:%M:%S} UTC"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        exact.isoformat().replace("+00:00", "Z"), title, day(exact)
+    exact = value.astimezone(UTC)
+    date_words = f"{exact.day} {_MONTHS[exact.month - 1]} {exact.year}"
+    return Markup(  # noqa: S704 (numbers and our own words)
+        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{date_words}, {exact:%H:%M:%S} UTC">'
+        f"{day(exact)}</time>"
     )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from flask import Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import Gone
 
 from cms.errors import InvalidInput, NotFound
 from cms.services import listing, reading
 from cms.services.listing import SORTS, Selection, Sort
-from cms.services.reading import Moved, PublicQuestion, Withdrawn
+from cms.services.reading import Moved, Withdrawn
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
@@ -57,9 +58,15 @@ def questions(session: Session) -> ResponseReturnValue:
 @page("/questions/<slug>")
 def question(session: Session, slug: str) -> ResponseReturnValue:
     """Show a question, or lead to where it is now."""
-    found = _found(session, slug)
-    if not isinstance(found, PublicQuestion):
-        return found
+    try:
+        found = reading.find_question(session, slug)
+    except NotFound:
+        meant = reading.suggestions(session, slug)
+        return render_template("public/question_not_found.html", suggestions=meant), 404
+    if isinstance(found, Moved):
+        return redirect(url_for("public.question", slug=found.slug), 301)
+    if isinstance(found, Withdrawn):
+        return render_template("public/question_withdrawn.html", question=found), 410
     return render_template(
         "public/question.html",
         question=found,
@@ -71,26 +78,12 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
 @page("/questions/<slug>.json")
 def question_json(session: Session, slug: str) -> ResponseReturnValue:
     """Return a question as data: the Item that exports hold."""
-    found = _found(session, slug, endpoint="public.question_json")
-    if not isinstance(found, PublicQuestion):
-        return found
-    return Response(found.document, mimetype="application/json")
-
-
-def _found(
-    session: Session, slug: str, endpoint: str = "public.question"
-) -> PublicQuestion | ResponseReturnValue:
-    """Return the live question, or the response that says what became of it."""
-    try:
-        found = reading.find_question(session, slug)
-    except NotFound:
-        meant = reading.suggestions(session, slug)
-        return render_template("public/question_not_found.html", suggestions=meant), 404
+    found = reading.find_question(session, slug)
     if isinstance(found, Moved):
-        return redirect(url_for(endpoint, slug=found.slug), 301)
+        return redirect(url_for("public.question_json", slug=found.slug), 301)
     if isinstance(found, Withdrawn):
-        return render_template("public/question_withdrawn.html", question=found), 410
-    return found
+        raise Gone("This question was withdrawn.")
+    return Response(found.document, mimetype="application/json")
 
 
 def permalink(endpoint: str, **values: Any) -> str:
