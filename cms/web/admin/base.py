@@ -1,0 +1,283 @@
+"""What every page of the desk shares: the gate, the frame, the list."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, current_app, flash, request
+from flask.typing import ResponseReturnValue
+from flask_admin import BaseView
+from flask_admin.contrib.sqla import ModelView
+from flask_admin.form import BaseForm
+from flask_admin.model.filters import BaseFilter
+from flask_login import current_user
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cms.errors import CmsError, InvalidContent, InvalidInput, NotFound
+from cms.extensions import db, login
+from cms.models import Base, User
+from cms.services.permissions import may
+from cms.text import normalize_line
+from cms.vocabulary import Role
+from cms.web.admin.navigation import sections
+
+PAGE_SIZE = 50
+# A list counts and pages this far; narrower filters reach the rest.
+COUNT_LIMIT = 10_001
+# The largest key of both databases: a larger number in an address names nothing.
+_KEY_LIMIT = 2**31 - 1
+
+Row = Any
+
+
+def actor() -> User:
+    """Return the account that is logged in; views are only reached with one."""
+    user = current_user._get_current_object()
+    assert isinstance(user, User)
+    return user
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[Session]:
+    """Commit what the services did inside, or undo all of it when one refuses."""
+    session: Session = db.session()
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def find(model: type[Row], key: int | str, words: str) -> Row:
+    """Return a row by its key from an address.
+
+    :raises NotFound: with `words` for what is missing ('question')
+    """
+    number = int(key) if str(key).isdecimal() and len(str(key)) < 12 else 0
+    row = db.session.get(model, number) if 0 < number <= _KEY_LIMIT else None
+    if row is None:
+        raise NotFound(f"There is no such {words}. It may have been deleted.")
+    return row
+
+
+class GuardedView(BaseView):
+    """A view behind the log-in. `role` opens it; `roles` asks more for single pages."""
+
+    role = Role.contributor
+    roles: Mapping[str, Role] = {}
+
+    def allows(self, page: str) -> bool:
+        """Whether whoever is logged in may use the view function `page`."""
+        return may(actor(), self.roles.get(page, self.role))
+
+    def is_accessible(self) -> bool:
+        return bool(current_user.is_authenticated) and self.allows("")
+
+    def _handle_view(self, name: str, **_: Any) -> ResponseReturnValue | None:
+        if not current_user.is_authenticated:
+            return self.ask_to_log_in()
+        if not self.allows(name):
+            abort(403)
+        return None
+
+    def ask_to_log_in(self) -> ResponseReturnValue:
+        response: ResponseReturnValue = login.unauthorized()
+        return response
+
+    def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # Flask-Admin's own retries on TypeError, which hides the real error.
+        return fn(self, *args, **kwargs)
+
+    def render(self, template: str, **kwargs: Any) -> str:
+        if current_user.is_authenticated:
+            kwargs.update(sections=sections(db.session(), actor()), me=actor())
+        html: str = super().render(template, **kwargs)
+        return html
+
+
+class ListFilter(BaseFilter):
+    """A filter of a list: one control of a plain form, `?<param>=<value>` in the address.
+
+    `condition` makes the WHERE from the value; `options` are (value, words)
+    pairs, or None for a field that is typed in.
+    """
+
+    def __init__(
+        self,
+        param: str,
+        label: str,
+        condition: Callable[[str], ColumnElement[bool]],
+        options: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        super().__init__(label, options=list(options) if options else None)
+        self.param = param
+        self.condition = condition
+
+    def operation(self) -> str:
+        return "is"
+
+    def validate(self, value: str) -> bool:
+        return not self.options or value in dict(self.options)
+
+    def apply(self, query: Select[Any], value: str) -> Select[Any]:
+        return query.where(self.condition(value))
+
+
+class TableView(GuardedView, ModelView):
+    """A table of the bank: list with search, filters, sort and pages; every write is a service's.
+
+    Flask-Admin's doors that would write past the services, or read the whole
+    table, do not exist here.
+    """
+
+    export = None
+    ajax_lookup = None
+    ajax_update = None
+    create_view = None
+    edit_view = None
+    details_view = None
+    delete_view = None
+    action_view = None
+    action_delete = None
+
+    can_create = False
+    can_edit = False
+    can_delete = False
+    can_export = False
+    page_size = PAGE_SIZE
+    column_auto_select_related = False
+    named_filter_urls = True
+    form = BaseForm
+    list_template = "admin/list.html"
+
+    title = ""
+    """The list's heading."""
+    noun = "row"
+    """What one row is called in messages."""
+    search_hint = ""
+    """What the search box looks in; empty for no search."""
+    loading: Sequence[Any] = ()
+    """Loader options of the list: bounded queries, no bodies."""
+
+    def __init__(self, model: type[Base], endpoint: str, url: str) -> None:
+        super().__init__(model, db, name=self.title, endpoint=endpoint, url=url)
+
+    def init_search(self) -> bool:
+        return bool(self.search_hint)
+
+    def rows(self) -> Select[Any]:
+        """Return what the list lists."""
+        return select(self.model)
+
+    def search(self, query: Select[Any], words: str) -> Select[Any]:
+        """Narrow the list to the rows that `words` find."""
+        raise NotImplementedError
+
+    def get_list(
+        self,
+        page: int | None,
+        sort_column: Any,
+        sort_desc: bool,
+        search: str | None,
+        filters: Sequence[tuple[int, str, str]] | None,
+        **_: Any,
+    ) -> tuple[int, list[Row]]:
+        """Return the count, at most `COUNT_LIMIT`, and one page of rows."""
+        key = self.model.id
+        matching = self.rows()
+        if self._search_supported and search:
+            matching = self.search(matching, search)
+        for index, _name, value in filters or ():
+            matching = self._filters[index].apply(matching, value)
+        counted = matching.with_only_columns(key).limit(COUNT_LIMIT).subquery()
+        count = db.session.scalar(select(func.count()).select_from(counted)) or 0
+        column = self._sortable_columns.get(sort_column)
+        order = (
+            self.default_order()
+            if column is None
+            else [column.desc() if sort_desc else column, key.desc() if sort_desc else key]
+        )
+        statement = (
+            matching.options(*self.loading)
+            .order_by(*order)
+            .limit(PAGE_SIZE)
+            .offset((page or 0) * PAGE_SIZE)
+        )
+        return count, list(db.session.scalars(statement))
+
+    def default_order(self) -> list[Any]:
+        """The order of a list that nobody sorted: the newest first."""
+        return [self.model.id.desc()]
+
+    # --- the list's address: ?search=&<filter>=&sort=&desc=&page= ---------------
+
+    def get_filter_arg(self, _index: int, flt: ListFilter) -> str:
+        return flt.param
+
+    def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
+        found = []
+        for index, each in enumerate(self._filters or ()):
+            value = normalize_line(request.args.get(each.param, ""))[:200]
+            if not value:
+                continue
+            if each.validate(value):
+                found.append((index, each.name, value))
+            else:
+                flash(f"There is no {each.name.lower()} ‘{value}’; it was ignored.", "error")
+        return found
+
+    def _get_list_extra_args(self) -> Any:
+        args = super()._get_list_extra_args()
+        args.page = min(max(args.page or 0, 0), COUNT_LIMIT // PAGE_SIZE)
+        args.search = normalize_line(args.search or "")[:200] or None
+        args.extra_args = {}
+        return args
+
+    def _get_filters(self, filters: Iterable[tuple[int, str, str]] | None) -> dict[str, str]:
+        return {self._filters[index].param: value for index, _, value in filters or ()}
+
+    def _get_list_url(self, view_args: Any) -> str:
+        url: str = self.get_url(
+            ".index_view",
+            search=view_args.search or None,
+            **self._get_filters(view_args.filters),
+            sort=view_args.sort,
+            desc=1 if view_args.sort_desc else None,
+            page=view_args.page or None,
+        )
+        return url
+
+    # --- errors ------------------------------------------------------------------
+
+    def handle_view_exception(self, exc: Exception) -> bool:
+        """Say what a person can mend; never show a database's words."""
+        if isinstance(exc, CmsError):
+            flash(str(exc), "error")
+            return True
+        if isinstance(exc, IntegrityError):
+            current_app.logger.warning("A write met another one: %s", exc.orig)
+            flash("Somebody changed the same thing at this moment. Try again.", "error")
+            return True
+        raise exc
+
+
+def put_beside(form: BaseForm, error: InvalidInput) -> list[str]:
+    """Put an error's messages beside the fields they name; return those without a field."""
+    faults = error.faults if isinstance(error, InvalidContent) else [(error.field, str(error))]
+    loose = []
+    for path, problem in faults:
+        if path and path in form:
+            form[path].errors = [*form[path].errors, problem]
+        else:
+            loose.append(problem)
+    return loose

@@ -1,0 +1,328 @@
+"""The question's editor: one page to write, preview, save, submit and publish.
+
+Nothing typed is ever lost: a refused save, a conflict, an expired log-in and a
+stale form all lead to a page that holds the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import flash, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.helpers import get_redirect_target
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, defer, joinedload, selectinload
+
+from cms.errors import CmsError, InvalidInput, NotAllowed, NotFound, StaleEdit, WrongState
+from cms.extensions import db
+from cms.formats.item import Content
+from cms.models import Correction, ImportWarning, Provenance, Question, Revision
+from cms.services import diff, publishing, questions, tags
+from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
+from cms.services.permissions import require_writer
+from cms.services.rendered import Rendered, render_item
+from cms.services.warnings import acknowledge, open_warnings
+from cms.vocabulary import Difficulty, Role
+from cms.web.admin.base import GuardedView, actor, find, now, transaction
+from cms.web.admin.forms import QuestionForm
+from cms.web.errors import STALE_FORM, error_page
+
+# How much of a question's past stands beside the text; pages of their own have the rest.
+SHOWN_REVISIONS = 8
+SHOWN_CORRECTIONS = 30
+OFFERED_REVISIONS = 50
+
+
+class EditorPages(GuardedView):
+    """The pages on which a question is written; `QuestionsView` adds the list."""
+
+    roles = {"retire": Role.editor, "unretire": Role.editor, "acknowledge": Role.editor}
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> ResponseReturnValue:
+        return self._answer(None)
+
+    @expose("/<id>/", methods=("GET", "POST"))
+    def edit_view(self, id: str) -> ResponseReturnValue:
+        return self._answer(find(Question, id, "question"))
+
+    def _answer(self, question: Question | None) -> ResponseReturnValue:
+        if request.method != "POST":
+            return self._page(question, opened(question))
+        form = QuestionForm.posted(request.form)
+        verb = request.form.get("op", "save")
+        if verb in {"save", "submit", "publish"}:
+            return self._save(question, form, verb)
+        if question is not None and verb.startswith("theirs:"):
+            form.take(verb.removeprefix("theirs:"), readable(content_of(question)))
+            return self.conflict(question, form)
+        form.step(verb)
+        return self._page(question, form, unsaved=True)
+
+    def _save(
+        self, question: Question | None, form: QuestionForm, verb: str
+    ) -> ResponseReturnValue:
+        try:
+            with transaction() as session:
+                question, saved = written(session, question, form)
+        except StaleEdit as error:
+            assert question is not None
+            return self.conflict(question, form, by=error.by), 409
+        except InvalidInput as error:
+            form.refuse(error)
+            return self._page(question, form, unsaved=True), 422
+        except (NotAllowed, WrongState) as error:
+            form.errors[""] = str(error)
+            return self._page(question, form, unsaved=True), 403
+        except IntegrityError:
+            form.errors[""] = "Somebody saved the same thing at this moment. Save again."
+            return self._page(question, form, unsaved=True), 409
+        if saved:
+            flash(f"Saved as revision {question.latest_number}.", "success")
+        elif verb == "save":
+            flash("Nothing was changed, so nothing was saved.", "info")
+        # The text is safe by now, whatever becomes of the next step.
+        if verb == "submit":
+            self._attempt(questions.submit, question, "Submitted for review.")
+        elif verb == "publish":
+            self._publish(question)
+        return self.back_to(question)
+
+    def _publish(self, question: Question) -> None:
+        try:
+            with transaction() as session:
+                done = publishing.publish(session, [question], by=actor(), at=now())
+        except CmsError as error:
+            flash(f"Not published. {error}", "error")
+            return
+        if done.published:
+            flash(f"Published in release {done.release}.", "success")
+        elif done.unchanged:
+            flash("Readers see this text already; there was nothing to publish.", "info")
+        for refusal in done.refused:
+            flash(f"Not published. {' '.join(refusal.reasons)}", "error")
+
+    # --- what is done to a question, never to its text ------------------------------
+
+    @expose("/<id>/return", methods=("POST",))
+    def return_to_draft(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        self._attempt(questions.return_to_draft, question, "Returned to draft.")
+        return self.back_to(question)
+
+    @expose("/<id>/retire", methods=("POST",))
+    def retire(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        reason = request.form.get("reason", "")
+
+        def retire(session: Session, question: Question, **who: Any) -> None:
+            publishing.retire(session, [question], reason=reason, **who)
+
+        self._attempt(retire, question, "Retired: its address now says that it is gone.")
+        return self.back_to(question)
+
+    @expose("/<id>/unretire", methods=("POST",))
+    def unretire(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        self._attempt(publishing.unretire, question, "A draft again. Publish it to bring it back.")
+        return self.back_to(question)
+
+    @expose("/<id>/delete", methods=("POST",))
+    def delete(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        stem = question.stem
+        if self._attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
+            return redirect(self.get_url(".index_view"))
+        return self.back_to(question)
+
+    @expose("/<id>/warnings/<warning>/acknowledge", methods=("POST",))
+    def acknowledge(self, id: str, warning: str) -> ResponseReturnValue:
+        found = find(ImportWarning, warning, "warning")
+        question = find(Question, id, "question")
+        if found.question_id != question.id:
+            raise NotFound("This question has no such warning.")
+        self._attempt(acknowledge, found, "Acknowledged.")
+        return self.back_to(question)
+
+    def _attempt(self, verb: Callable[..., Any], thing: Any, done: str) -> bool:
+        """Run a service's verb in a transaction of its own; say what came of it."""
+        try:
+            with transaction() as session:
+                verb(session, thing, by=actor(), at=now())
+        except CmsError as error:
+            flash(str(error), "error")
+            return False
+        flash(done, "success")
+        return True
+
+    def back_to(self, question: Question) -> ResponseReturnValue:
+        url = self.get_url(".edit_view", id=question.id, url=get_redirect_target())
+        return redirect(url, 303)
+
+    # --- the pages --------------------------------------------------------------------
+
+    @expose("/preview", methods=("POST",))
+    def preview(self) -> ResponseReturnValue:
+        # Reading an account began a transaction; rendering must not hold it.
+        db.session.rollback()
+        return self.render("admin/questions/preview.html", rendered=rendered(_posted()))
+
+    def _page(self, question: Question | None, form: QuestionForm, *, unsaved: bool = False) -> str:
+        return self.render(
+            "admin/questions/edit.html",
+            question=question,
+            form=form,
+            unsaved=unsaved,
+            editable=question is None or may_write(question),
+            rendered=rendered(form),
+            difficulties=list(Difficulty),
+            list_url=get_redirect_target() or self.get_url(".index_view"),
+            **(beside(question) if question else {}),
+        )
+
+    def conflict(self, question: Question, form: QuestionForm, *, by: str = "") -> str:
+        """Show mine, theirs and the base. The next save is deliberate: it names theirs as seen."""
+        base_number = request.form.get("base", form.seen_version)
+        base = None
+        if base_number.isdecimal() and len(base_number) < 10:
+            try:
+                base = readable(revision_content(db.session(), question, int(base_number)))
+            except NotFound:
+                base = None
+        theirs = readable(content_of(question))
+        form.seen_version = str(question.latest_number)
+        return self.render(
+            "admin/questions/conflict.html",
+            question=question,
+            form=form,
+            by=by or request.form.get("by", ""),
+            base_number=base_number,
+            conflicts=diff.conflicts(mine=form.comparable(theirs), theirs=theirs, base=base),
+            difficulties=list(Difficulty),
+            editable=True,
+            list_url=self.get_url(".index_view"),
+        )
+
+    # --- when the log-in went away under the form ----------------------------------------
+
+    def create_blueprint(self, admin: Any) -> Any:
+        blueprint = super().create_blueprint(admin)
+        blueprint.register_error_handler(CSRFError, self._renewed)
+        return blueprint
+
+    def ask_to_log_in(self) -> ResponseReturnValue:
+        """Ask for a log-in; a form that was posted waits on the page with all its text."""
+        if not self._is_form_post():
+            return super().ask_to_log_in()
+        return self.render(
+            "admin/questions/logged_out.html", form=_posted(), here=request.path
+        ), 401
+
+    def _renewed(self, _error: CSRFError) -> ResponseReturnValue:
+        """Show the form again with a fresh token: the session changed since it was opened."""
+        if not self._is_form_post():
+            return error_page(400, STALE_FORM)
+        if not current_user.is_authenticated:
+            return self.ask_to_log_in()
+        id = (request.view_args or {}).get("id")
+        question = find(Question, id, "question") if id is not None else None
+        form = _posted()
+        form.errors[""] = (
+            "Your log-in was renewed since this form was opened. Nothing was saved yet and "
+            "nothing is lost: look at the text and save again."
+        )
+        return self._page(question, form, unsaved=True), 400
+
+    def _is_form_post(self) -> bool:
+        return request.method == "POST" and str(request.endpoint).endswith(
+            (".create_view", ".edit_view")
+        )
+
+
+def _posted() -> QuestionForm:
+    return QuestionForm.posted(request.form)
+
+
+def opened(question: Question | None) -> QuestionForm:
+    """Return the form as it is first shown: the working copy, or a question with one answer."""
+    if question is None:
+        form = QuestionForm(seen_version="0")
+        form.step("add-answer")
+        return form
+    return QuestionForm.of(readable(content_of(question)), seen_version=question.latest_number)
+
+
+def written(
+    session: Session, question: Question | None, form: QuestionForm
+) -> tuple[Question, bool]:
+    """Save what the form says, with new tags made; return the question and if it changed."""
+    who: dict[str, Any] = {"by": actor(), "at": now()}
+    tagged = tags.resolve(session, form.tag_slugs, **who)
+    content = form.content(tag.uid for tag in tagged.values())
+    if question is None:
+        return questions.create(session, content, summary=form.summary, **who), True
+    revision = questions.save(
+        session, question, content, seen_version=form.seen, summary=form.summary, **who
+    )
+    return question, revision is not None
+
+
+def readable(content: Content) -> Content:
+    """Return content with tags as slugs, for people."""
+    return with_tag_slugs(content, tag_slugs(db.session(), content.tags))
+
+
+def rendered(form: QuestionForm) -> Rendered | str:
+    """Return the form's text as readers would see it, or why it cannot be shown."""
+    try:
+        return render_item(form.item())
+    except ValueError as error:
+        return f"There is no preview: {error}."
+
+
+def may_write(question: Question) -> bool:
+    """Whether whoever is logged in may change this question's text."""
+    try:
+        require_writer(actor(), question)
+    except NotAllowed:
+        return False
+    return question.merged_into_id is None
+
+
+def beside(question: Question) -> dict[str, Any]:
+    """Return what stands beside a question's text, in a bounded number of queries."""
+    session = db.session()
+    numbers = range(question.latest_number, 0, -1)
+    return {
+        "warnings": open_warnings(session, question),
+        "corrections": session.scalars(
+            select(Correction)
+            .where(Correction.question_id == question.id)
+            .options(
+                selectinload(Correction.sources),
+                joinedload(Correction.reporter),
+                joinedload(Correction.decided_by),
+            )
+            .order_by(Correction.id.desc())
+            .limit(SHOWN_CORRECTIONS)
+        ).all(),
+        "history": session.scalars(
+            select(Revision)
+            .where(Revision.question_id == question.id)
+            .options(defer(Revision.content), joinedload(Revision.author))
+            .order_by(Revision.number.desc())
+            .limit(SHOWN_REVISIONS)
+        ).all(),
+        "provenance": session.get(Provenance, question.id),
+        "offered_revisions": list(numbers[:OFFERED_REVISIONS]),
+        "answer_labels": {
+            answer.uid: f"answer {index}" + (f" ‘{answer.label}’" if answer.label else "")
+            for index, answer in enumerate(question.answers, start=1)
+        },
+    }

@@ -1,0 +1,358 @@
+"""The editor's form: what was typed, in whatever state, and the Content that it stands for.
+
+Field names are the paths that the services name in their errors ('stem',
+'answers[0].sources[1].url'), so a fault finds its field without a table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from werkzeug.datastructures import MultiDict
+
+from cms.errors import InvalidContent, InvalidInput
+from cms.formats.item import AnswerItem, Content, Item, SourceItem
+from cms.text import normalize_body, normalize_line, normalize_text
+from cms.vocabulary import Difficulty
+
+_ANSWER_FIELD = re.compile(r"answers\[(\d{1,4})\]\.(uid|label|applies_to|body)")
+_SOURCE_FIELD = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.(url|title|accessed_on)")
+_ANSWER_STEP = re.compile(r"answers\[(\d{1,4})\]\.(up|down|remove|add-source)")
+_SOURCE_STEP = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.remove")
+_PART = re.compile(r"answers/([0-9a-f-]{1,36})/(body|label|applies_to|sources)")
+_TAG_SEPARATOR = re.compile(r"[,;\n]")
+
+
+@dataclass
+class SourceFields:
+    """A citation as typed."""
+
+    url: str = ""
+    title: str = ""
+    accessed_on: str = ""
+
+    @property
+    def blank(self) -> bool:
+        return not (self.url.strip() or self.title.strip() or self.accessed_on.strip())
+
+
+@dataclass
+class AnswerFields:
+    """An answer as typed; `uid` is empty for a new one."""
+
+    uid: str = ""
+    label: str = ""
+    applies_to: str = ""
+    body: str = ""
+    sources: list[SourceFields] = field(default_factory=list)
+
+    @property
+    def blank(self) -> bool:
+        typed = self.label.strip() or self.applies_to.strip() or self.body.strip()
+        return not typed and all(source.blank for source in self.sources)
+
+    @classmethod
+    def of(cls, item: AnswerItem) -> AnswerFields:
+        return cls(
+            uid=item.uid or "",
+            label=item.label,
+            applies_to=item.applies_to,
+            body=item.body,
+            sources=[
+                SourceFields(
+                    url=source.url,
+                    title=source.title,
+                    accessed_on=source.accessed_on.isoformat() if source.accessed_on else "",
+                )
+                for source in item.sources
+            ],
+        )
+
+    def item(self, path: str) -> AnswerItem:
+        """Return the answer that was typed.
+
+        :raises InvalidContent: when a date is none; other rules are the services'
+        """
+        return AnswerItem(
+            uid=self.uid or None,
+            label=self.label,
+            applies_to=self.applies_to,
+            body=self.body,
+            sources=[
+                SourceItem(
+                    url=source.url,
+                    title=source.title,
+                    accessed_on=_date(f"{path}.sources[{index}].accessed_on", source.accessed_on),
+                )
+                for index, source in enumerate(self.sources)
+            ],
+        )
+
+
+@dataclass
+class QuestionForm:
+    """A question as typed. `errors` maps a field's name to what is wrong and what to do."""
+
+    stem: str = ""
+    slug: str = ""
+    context: str = ""
+    difficulty: str = ""
+    tags: str = ""
+    summary: str = ""
+    seen_version: str = ""
+    answers: list[AnswerFields] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, content: Content, *, seen_version: int, summary: str = "") -> QuestionForm:
+        """Return the form filled with `content`, whose tags are slugs."""
+        return cls(
+            stem=content.stem,
+            slug=content.slug or "",
+            context=content.context,
+            difficulty=content.difficulty or "",
+            tags=", ".join(sorted(content.tags)),
+            summary=summary,
+            seen_version=str(seen_version),
+            answers=[AnswerFields.of(answer) for answer in content.answers],
+        )
+
+    @classmethod
+    def posted(cls, data: MultiDict[str, str]) -> QuestionForm:
+        """Return what a browser sent; unknown fields are ignored, absent ones are empty."""
+        answers: dict[int, AnswerFields] = {}
+        sources: dict[tuple[int, int], SourceFields] = {}
+        for name, raw in data.items():
+            value = normalize_text(raw)
+            if found := _ANSWER_FIELD.fullmatch(name):
+                answer = answers.setdefault(int(found[1]), AnswerFields())
+                setattr(answer, found[2], value)
+            elif found := _SOURCE_FIELD.fullmatch(name):
+                place = int(found[1]), int(found[2])
+                setattr(sources.setdefault(place, SourceFields()), found[3], value)
+        for (index, _), source in sorted(sources.items(), key=lambda pair: pair[0]):
+            answers.setdefault(index, AnswerFields()).sources.append(source)
+
+        def line(name: str) -> str:
+            return normalize_text(data.get(name, ""))
+
+        return cls(
+            stem=line("stem"),
+            slug=line("slug"),
+            context=line("context"),
+            difficulty=line("difficulty"),
+            tags=line("tags"),
+            summary=line("summary"),
+            seen_version=line("seen_version"),
+            answers=[answers[index] for index in sorted(answers)],
+        )
+
+    def step(self, name: str) -> bool:
+        """Add, remove or move a part, as a button named it; False if there is no such step."""
+        if name == "add-answer":
+            self.answers.append(AnswerFields())
+            return True
+        if found := _SOURCE_STEP.fullmatch(name):
+            answer = self._answer(int(found[1]))
+            if answer and int(found[2]) < len(answer.sources):
+                del answer.sources[int(found[2])]
+            return True
+        if not (found := _ANSWER_STEP.fullmatch(name)):
+            return False
+        index, verb = int(found[1]), found[2]
+        answer = self._answer(index)
+        if answer is None:
+            return True
+        if verb == "add-source":
+            answer.sources.append(SourceFields())
+        else:
+            del self.answers[index]
+            if verb != "remove":
+                self.answers.insert(max(0, index + (1 if verb == "down" else -1)), answer)
+        return True
+
+    def _answer(self, index: int) -> AnswerFields | None:
+        return self.answers[index] if index < len(self.answers) else None
+
+    @property
+    def tag_slugs(self) -> list[str]:
+        """The tags as typed, in order, each once."""
+        written = (slug.strip().casefold() for slug in _TAG_SEPARATOR.split(self.tags))
+        return list(dict.fromkeys(slug for slug in written if slug))
+
+    @property
+    def seen(self) -> int:
+        """The number of the newest revision that the editor saw.
+
+        :raises InvalidInput: when the form does not say
+        """
+        if not re.fullmatch(r"\d{1,9}", self.seen_version):
+            raise InvalidInput(
+                "The form does not say which revision it was opened with. "
+                "Open the question anew and put your changes there."
+            )
+        return int(self.seen_version)
+
+    def content(self, tags: Iterable[str]) -> Content:
+        """Return what was typed, with `tags` as the bank's uids. Blank parts are dropped.
+
+        :raises InvalidContent: when a value cannot be read; other rules are the services'
+        """
+        self._drop_blanks()
+        return Content(
+            slug=self.slug.strip() or None,
+            stem=self.stem,
+            context=self.context,
+            difficulty=_difficulty(self.difficulty),
+            tags=list(tags),
+            answers=[answer.item(f"answers[{index}]") for index, answer in enumerate(self.answers)],
+        )
+
+    def _drop_blanks(self) -> None:
+        """Forget parts in which nothing was typed, so that places agree with the content's."""
+        for answer in self.answers:
+            answer.sources = [source for source in answer.sources if not source.blank]
+        self.answers = [answer for answer in self.answers if not answer.blank]
+
+    def item(self) -> Item:
+        """Return what was typed as it would be shown: nothing is refused, only made to fit."""
+        return Item(
+            stem=normalize_line(self.stem),
+            context=self.context,
+            answers=[
+                AnswerItem(
+                    uid=answer.uid,
+                    label=normalize_line(answer.label),
+                    applies_to=normalize_line(answer.applies_to),
+                    body=answer.body,
+                    sources=[
+                        SourceItem(url=source.url.strip(), title=normalize_line(source.title))
+                        for source in answer.sources
+                        if source.url.strip()
+                    ],
+                )
+                for answer in self.answers
+                if answer.body.strip()
+            ],
+        )
+
+    def comparable(self, theirs: Content) -> Content:
+        """Return what was typed as a content to compare; values that cannot be read stay text."""
+        self._drop_blanks()
+        return Content(
+            slug=normalize_line(self.slug) or theirs.slug,
+            stem=normalize_line(self.stem),
+            context=normalize_body(self.context),
+            difficulty=next((each for each in Difficulty if each == self.difficulty), None),
+            tags=self.tag_slugs,
+            answers=[
+                AnswerItem(
+                    uid=answer.uid or None,
+                    label=normalize_line(answer.label),
+                    applies_to=normalize_line(answer.applies_to),
+                    body=normalize_body(answer.body),
+                    sources=[
+                        SourceItem(
+                            url=source.url.strip(),
+                            title=normalize_line(source.title),
+                            accessed_on=_date_or_none(source.accessed_on),
+                        )
+                        for source in answer.sources
+                    ],
+                )
+                for answer in self.answers
+            ],
+        )
+
+    def take(self, key: str, theirs: Content) -> bool:
+        """Replace one part by what the bank holds; `key` as in `cms.services.diff.parts`.
+
+        Returns whether there is such a part.
+        """
+        self._drop_blanks()
+        other = QuestionForm.of(theirs, seen_version=0)
+        if key in {"stem", "slug", "context", "difficulty", "tags"}:
+            setattr(self, key, getattr(other, key))
+            return True
+        if key == "order":
+            rank = {answer.uid: place for place, answer in enumerate(other.answers)}
+            self.answers.sort(key=lambda answer: rank.get(answer.uid, len(rank)))
+            return True
+        found = _PART.fullmatch(key)
+        if not found:
+            return False
+        uid, name = found[1], found[2]
+        held = next((answer for answer in other.answers if answer.uid == uid), None)
+        mine = next((answer for answer in self.answers if answer.uid == uid), None)
+        if held and mine:
+            setattr(mine, name, getattr(held, name))
+        elif held:
+            self.answers.append(held)
+        elif mine:
+            self.answers.remove(mine)
+        elif uid.isdecimal() and int(uid) < len(self.answers):
+            # An answer that only this form has: theirs is to have none.
+            del self.answers[int(uid)]
+        return True
+
+    def refuse(self, error: InvalidInput) -> None:
+        """Put an error's messages beside their fields; '' collects those that have none."""
+        found = error.faults if isinstance(error, InvalidContent) else [(error.field, str(error))]
+        known = self.names()
+        for path, problem in found:
+            name = "tags" if path and path.startswith("tags") else path or ""
+            name = name if name in known else ""
+            self.errors[name] = f"{self.errors[name]} {problem}" if name in self.errors else problem
+
+    def names(self) -> Mapping[str, str]:
+        """The fields by name, with the words that people know them by."""
+        found = {
+            "stem": "Stem",
+            "context": "Context",
+            "tags": "Tags",
+            "difficulty": "Difficulty",
+            "slug": "Address",
+            "summary": "Summary of the change",
+        }
+        for index, answer in enumerate(self.answers):
+            path, words = f"answers[{index}]", f"Answer {index + 1}"
+            found[f"{path}.label"] = f"{words}, label"
+            found[f"{path}.applies_to"] = f"{words}, applies to"
+            found[f"{path}.body"] = f"{words}, text"
+            for number in range(len(answer.sources)):
+                source = f"{words}, source {number + 1}"
+                found[f"{path}.sources[{number}].url"] = f"{source}, address"
+                found[f"{path}.sources[{number}].title"] = f"{source}, title"
+                found[f"{path}.sources[{number}].accessed_on"] = f"{source}, date"
+        return found
+
+
+def _difficulty(written: str) -> Difficulty | None:
+    if not written:
+        return None
+    try:
+        return Difficulty(written)
+    except ValueError as error:
+        words = ", ".join(Difficulty)
+        raise InvalidContent([("difficulty", f"Choose one of {words}, or none.")]) from error
+
+
+def _date(path: str, written: str) -> date | None:
+    if not written.strip():
+        return None
+    try:
+        return date.fromisoformat(written.strip())
+    except ValueError as error:
+        raise InvalidContent(
+            [(path, "Write the date as 2026-11-22, or leave it empty.")]
+        ) from error
+
+
+def _date_or_none(written: str) -> date | None:
+    try:
+        return _date("", written)
+    except InvalidContent:
+        return None

@@ -1,0 +1,95 @@
+"""The desk's side bar: the queues with their counts, the bank, the house."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request, url_for
+from sqlalchemy.orm import Session
+
+from cms.models import User
+from cms.services import queues
+from cms.services.permissions import may
+from cms.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A link of the side bar; `count` is None where nothing is counted, else at most 100."""
+
+    title: str
+    url: str
+    count: int | None = None
+    current: bool = False
+    warm: bool = False
+
+    @property
+    def shown_count(self) -> str:
+        """The count in few characters: '99+' is where counting stopped."""
+        return f"{queues.COUNTED - 1}+" if self.count == queues.COUNTED else str(self.count)
+
+
+BANK = (
+    ("Questions", "desk_questions", Role.contributor),
+    ("Answers", "desk_answers", Role.contributor),
+    ("Tags", "desk_tags", Role.contributor),
+    ("Corrections", "desk_corrections", Role.contributor),
+    ("Imports", "desk_imports", Role.editor),
+)
+HOUSE = (
+    ("Accounts", "desk_accounts", Role.admin),
+    ("Audit", "desk_audit", Role.editor),
+)
+
+
+def queue_url(name: str) -> str:
+    """Return the address of the list of what waits in a queue."""
+    if name == "corrections":
+        return url_for("desk_corrections.index_view", status="open")
+    return url_for("desk_questions.index_view", queue=name)
+
+
+def queue_entries(session: Session) -> list[Entry]:
+    """Return the queues, each with its length and the address of its list."""
+    here = request.full_path.rstrip("?")
+    found = []
+    for name, count in queues.counts(session).items():
+        url = queue_url(name)
+        found.append(
+            Entry(
+                queues.QUEUES[name].title,
+                url,
+                count,
+                current=here == url,
+                warm=name == "corrections" and count > 0,
+            )
+        )
+    return found
+
+
+def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
+    """Return the side bar for this account, as (heading, entries)."""
+    dashboard = Entry(
+        "Dashboard", url_for("admin.index"), current=request.endpoint == "admin.index"
+    )
+    waiting = queue_entries(session)
+    in_queue = any(entry.current for entry in waiting)
+
+    def tables(rows: tuple[tuple[str, str, Role], ...]) -> list[Entry]:
+        return [
+            Entry(
+                title,
+                url_for(f"{endpoint}.index_view"),
+                current=request.blueprint == endpoint and not in_queue,
+            )
+            for title, endpoint, role in rows
+            if may(user, role)
+        ]
+
+    found = [
+        ("", [dashboard]),
+        ("Queues", waiting),
+        ("Bank", tables(BANK)),
+        ("House", tables(HOUSE)),
+    ]
+    return [(heading, entries) for heading, entries in found if entries]

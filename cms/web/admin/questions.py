@@ -1,0 +1,195 @@
+"""The questions: their list with search, filters and bulk actions, and their editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flask import flash, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.helpers import get_redirect_target
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import load_only, selectinload
+
+from cms.errors import NotFound
+from cms.extensions import db
+from cms.models import Correction, ImportWarning, Question, Tag, question_tag
+from cms.services import queues
+from cms.services.permissions import may
+from cms.services.search import matches
+from cms.vocabulary import CorrectionStatus, Difficulty, Stage
+from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, now, transaction
+from cms.web.admin.bulk import BULK, Outcome
+from cms.web.admin.editor import EditorPages
+from cms.web.admin.history import HistoryPages
+
+# Notes of a result travel in a cookie of 4 kB: name a few, count the others.
+NAMED_REFUSALS = 5
+
+STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
+    "draft": (
+        "draft",
+        lambda: and_(
+            Question.published_number.is_(None), Question.stage == Stage.draft, queues.alive()
+        ),
+    ),
+    "in_review": ("in review", queues.in_review),
+    "published": (
+        "published",
+        lambda: and_(Question.published_number.is_not(None), queues.alive()),
+    ),
+    "changed": ("with unpublished changes", queues.has_unpublished_changes),
+    "retired": ("retired", lambda: Question.retired_at.is_not(None)),
+}
+
+
+def _has_difficulty(value: str) -> ColumnElement[bool]:
+    if value == "none":
+        return Question.difficulty.is_(None)
+    return Question.difficulty == Difficulty(value)
+
+
+def _has_tag(path: str) -> ColumnElement[bool]:
+    """Whether a question has the tag or one below it."""
+    path = path.casefold()
+    below = Tag.slug.startswith(f"{path}/", autoescape=True)
+    tagged = (
+        select(question_tag.c.question_id)
+        .join(Tag, Tag.id == question_tag.c.tag_id)
+        .where(or_(Tag.slug == path, below))
+    )
+    return Question.id.in_(tagged)
+
+
+class QuestionsView(EditorPages, HistoryPages, TableView):
+    """Every question of the bank, in whatever state."""
+
+    title = "Questions"
+    noun = "question"
+    search_hint = "Search stems and answers"
+    list_template = "admin/questions/list.html"
+    can_create = True
+    column_list = ("stem", "status", "difficulty", "tags", "waiting", "updated_at")
+    column_labels = {"stem": "Question", "waiting": "Waiting", "updated_at": "Updated"}
+    column_sortable_list = (
+        ("difficulty", Question.difficulty),
+        ("updated_at", Question.updated_at),
+    )
+    column_filters = (
+        ListFilter(
+            "status",
+            "Status",
+            lambda value: STATUSES[value][1](),
+            [(name, words) for name, (words, _) in STATUSES.items()],
+        ),
+        ListFilter(
+            "difficulty",
+            "Difficulty",
+            _has_difficulty,
+            [*((each.value, each.value) for each in Difficulty), ("none", "none given")],
+        ),
+        ListFilter("tag", "Tag", _has_tag),
+        ListFilter(
+            "queue",
+            "Queue",
+            lambda value: queues.QUEUES[value].condition(),
+            [(name, queue.title) for name, queue in queues.QUEUES.items()],
+        ),
+    )
+    loading = (
+        load_only(
+            Question.uid,
+            Question.slug,
+            Question.stem,
+            Question.difficulty,
+            Question.stage,
+            Question.published_number,
+            Question.latest_number,
+            Question.retired_at,
+            Question.merged_into_id,
+            Question.updated_at,
+        ),
+        selectinload(Question.tags),
+    )
+
+    def search(self, query: Select[Any], words: str) -> Select[Any]:
+        # Materialised, or PostgreSQL walks the whole table in the list's order.
+        hits = matches(db.session(), Question, words).cte("hits").prefix_with("MATERIALIZED")
+        return query.where(Question.id.in_(select(hits.c.id)))
+
+    def default_order(self) -> list[Any]:
+        return [Question.updated_at.desc(), Question.id.desc()]
+
+    def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
+        count, rows = super().get_list(*args, **kwargs)
+        ids = [row.id for row in rows]
+        self._template_args["open_corrections"] = _counted(
+            Correction.question_id, ids, Correction.status == CorrectionStatus.open
+        )
+        self._template_args["open_warnings"] = _counted(
+            ImportWarning.question_id, ids, ImportWarning.acknowledged_at.is_(None)
+        )
+        return count, rows
+
+    def get_actions_list(self) -> tuple[list[tuple[str, str]], dict[str, str]]:
+        allowed = [(name, verb.words) for name, verb in BULK.items() if may(actor(), verb.role)]
+        return allowed, {}
+
+    @expose("/action/", methods=("POST",))
+    def action_view(self) -> ResponseReturnValue:
+        """Do a verb to the chosen questions: first ask, then do, then tell."""
+        name = request.form.get("action", "")
+        back = get_redirect_target() or self.get_url(".index_view")
+        if name not in BULK:
+            raise NotFound("There is no such action.")
+        verb = BULK[name]
+        ids = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
+        chosen = _chosen(ids[:PAGE_SIZE])
+        if not chosen:
+            flash("Tick the questions first.", "error")
+            return redirect(back, 303)
+        if request.form.get("confirmed") != "yes":
+            return self.render(
+                "admin/questions/confirm.html", name=name, verb=verb, chosen=chosen, back=back
+            )
+        with transaction() as session:
+            outcome = verb.apply(session, chosen, by=actor(), at=now())
+        _tell(outcome, verb.done)
+        return redirect(back, 303)
+
+
+def _chosen(ids: Sequence[int]) -> list[Question]:
+    """Return the questions with these ids, in the order of the list."""
+    found = {
+        question.id: question
+        for question in db.session.scalars(
+            select(Question)
+            .where(Question.id.in_([each for each in ids if each < 2**31]))
+            .options(selectinload(Question.tags))
+        )
+    }
+    return [found[each] for each in dict.fromkeys(ids) if each in found]
+
+
+def _tell(outcome: Outcome, done: str) -> None:
+    if outcome.done:
+        words = "question" if outcome.done == 1 else "questions"
+        flash(f"{outcome.done} {words} {done}.", "success")
+    for stem, reason in outcome.refused[:NAMED_REFUSALS]:
+        flash(f"‘{stem[:80]}’ was not {done}. {reason[:160]}", "error")
+    left = len(outcome.refused) - NAMED_REFUSALS
+    if left > 0:
+        flash(f"{left} more were not {done}, for reasons like these.", "error")
+
+
+def _counted(
+    question_id: Any, ids: Iterable[int], condition: ColumnElement[bool]
+) -> dict[int, int]:
+    """Return how many rows of another table each of the listed questions has."""
+    statement = (
+        select(question_id, func.count())
+        .where(question_id.in_(ids), condition)
+        .group_by(question_id)
+    )
+    return dict(db.session.execute(statement).tuples().all())

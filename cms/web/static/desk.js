@@ -1,0 +1,112 @@
+// What the desk's pages gain with scripts on; every one of them works without.
+
+const problems = document.getElementById('problems');
+if (problems) problems.focus();
+
+// '/' goes to the search box, Ctrl+S and Ctrl+Enter press their buttons.
+document.addEventListener('keydown', (event) => {
+  const typing = event.target.closest('input, textarea, select, [contenteditable]');
+  const control = (event.ctrlKey || event.metaKey) && !event.altKey;
+  if (event.key === '/' && !typing && !control && !event.altKey) {
+    const search = document.querySelector('[data-search]');
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  } else if (control && (event.key === 's' || event.key === 'Enter')) {
+    const button = document.querySelector(event.key === 's' ? '[data-save]' : '[data-publish]');
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  }
+});
+
+// A menu closes by Escape and by a click elsewhere.
+document.addEventListener('click', (event) => {
+  for (const menu of document.querySelectorAll('.more[open]')) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener('keydown', (event) => {
+  const menu = event.key === 'Escape' && event.target.closest('.more[open]');
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector('summary').focus();
+});
+
+// Text areas grow with their text where the style sheet alone cannot make them.
+if (!CSS.supports('field-sizing', 'content')) {
+  const grow = (area) => {
+    area.style.height = 'auto';
+    area.style.height = `${area.scrollHeight + 2}px`;
+  };
+  const areas = '.grow, .markdown';
+  document.addEventListener('input', (event) => { if (event.target.matches(areas)) grow(event.target); });
+  document.querySelectorAll(areas).forEach(grow);
+}
+
+// The paths of tags are offered while one is typed, in fields that were there or came later.
+let offering;
+document.addEventListener('input', (event) => {
+  const input = event.target;
+  if (!input.matches('input[data-suggest]') || !input.list) return;
+  clearTimeout(offering);
+  offering = setTimeout(async () => {
+    const address = new URL(input.dataset.suggest, location);
+    address.searchParams.set('q', input.value.trim().toLowerCase());
+    const response = await fetch(address).catch(() => null);
+    if (!response?.ok || response.redirected) return;
+    const option = (path) => Object.assign(document.createElement('option'), { value: path });
+    input.list.replaceChildren(...(await response.json()).map(option));
+  }, 150);
+});
+
+// The list: tick all, and say how many are ticked.
+const bulk = document.querySelector('[data-bulk]');
+if (bulk) {
+  const all = bulk.querySelector('[data-all]');
+  const boxes = [...bulk.querySelectorAll('input[name=rowid]')];
+  const words = bulk.querySelector('[data-ticked]');
+  const count = () => {
+    const ticked = boxes.filter((box) => box.checked).length;
+    words.textContent = `With the ${ticked} ticked`;
+    bulk.querySelector('.bulk').hidden = ticked === 0;
+    all.checked = ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
+  };
+  all.hidden = false;
+  all.addEventListener('change', () => { boxes.forEach((box) => { box.checked = all.checked; }); count(); });
+  bulk.addEventListener('change', count);
+  count();
+}
+
+// A small form that was changed is not left by accident.
+for (const form of document.querySelectorAll('form[data-guard]')) {
+  let changed = 'unsaved' in form.dataset;
+  form.addEventListener('input', () => { changed = true; });
+  form.addEventListener('submit', () => { changed = false; });
+  addEventListener('beforeunload', (event) => { if (changed) event.preventDefault(); });
+}
+
+// Decisions beside a text are sent without leaving it: what is typed there stays as it is.
+const REGIONS = ['notes', 'state', 'warnings', 'rail', 'side'];
+document.addEventListener('submit', async (event) => {
+  const form = event.target;
+  if (!form.matches('form[data-inplace]') || !document.getElementById('editor')) return;
+  event.preventDefault();
+  const response = await fetch(form.action, { method: 'POST', body: new FormData(form, event.submitter) })
+    .catch(() => null);
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  if (!page || !page.getElementById('editor')) {
+    // Not the page that was expected, such as a log-in: send it the plain way.
+    form.removeAttribute('data-inplace');
+    form.requestSubmit();
+    return;
+  }
+  for (const id of REGIONS) {
+    const [here, there] = [document.getElementById(id), page.getElementById(id)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+  document.dispatchEvent(new CustomEvent('desk:refreshed'));
+  document.getElementById('notes').scrollIntoView({ block: 'nearest' });
+});

@@ -1,0 +1,406 @@
+// The editor of a question: answers that move, a preview while one types, text that is not lost.
+
+const form = document.getElementById('editor');
+const answers = document.getElementById('answers');
+const saved = document.getElementById('saved');
+
+// --- answers and sources: the same steps that the server does for the plain form -----
+
+function numbered(node, replacements) {
+  const swap = (text) => replacements.reduce((held, [from, to]) => held.replace(from, to), text);
+  for (const element of [node, ...node.querySelectorAll('*')]) {
+    for (const name of ['id', 'name', 'for', 'value', 'aria-describedby']) {
+      const value = element.getAttribute(name);
+      const ours = name !== 'value' || element.name === 'op';
+      if (value && ours && value.includes('[')) element.setAttribute(name, swap(value));
+    }
+  }
+}
+
+function renumber() {
+  const cards = [...answers.querySelectorAll('[data-answer]')];
+  cards.forEach((card, index) => {
+    numbered(card, [[/answers\[(\d+|__n__)\]/g, `answers[${index}]`]]);
+    renumberSources(card);
+    card.querySelector('[data-answer-legend]').textContent = `Answer ${index + 1}`;
+    card.querySelector('[data-step=up]').disabled = index === 0;
+    card.querySelector('[data-step=down]').disabled = index === cards.length - 1;
+    describe(card, index);
+  });
+}
+
+function renumberSources(card) {
+  card.querySelectorAll('[data-source]').forEach((source, index) => {
+    numbered(source, [[/sources\[(\d+|__m__)\]/g, `sources[${index}]`]]);
+  });
+}
+
+function describe(card, index) {
+  const label = card.querySelector('[data-answer-label]').value.trim();
+  const words = (card.querySelector('[data-body]').value.match(/\S+/g) || []).length;
+  const sources = card.querySelectorAll('[data-source]').length;
+  card.querySelector('[data-answer-name]').textContent = label || `Answer ${index + 1}`;
+  card.querySelector('[data-answer-facts]').textContent =
+    `${words} word${words === 1 ? '' : 's'}` + (sources ? ` · ${sources} source${sources === 1 ? '' : 's'}` : '');
+}
+
+function copyOf(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+function fold(card, folded) {
+  const button = card.querySelector('[data-step=fold]');
+  card.querySelector('[data-answer-text]').hidden = folded;
+  button.textContent = folded ? '▸' : '▾';
+  button.setAttribute('aria-expanded', String(!folded));
+  button.title = folded ? 'Unfold' : 'Fold';
+}
+
+function prepare(card) {
+  const button = card.querySelector('[data-step=fold]');
+  if (button) button.hidden = false;
+}
+
+function offerUndo(words, undo) {
+  const place = document.getElementById('undo');
+  const button = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Undo' });
+  button.addEventListener('click', () => { undo(); place.replaceChildren(); changed(); });
+  place.replaceChildren(`${words} `, button);
+}
+
+const steps = {
+  add() {
+    const card = copyOf('answer-template');
+    answers.append(card);
+    prepare(card);
+    renumber();
+    card.querySelector('[data-body]').focus();
+  },
+  remove(button) {
+    const card = button.closest('[data-answer]');
+    const [next, name] = [card.nextElementSibling, card.querySelector('[data-answer-name]').textContent];
+    card.remove();
+    renumber();
+    offerUndo(`‘${name}’ is removed.`, () => { answers.insertBefore(card, next); renumber(); });
+    (next?.querySelector('[data-body]') || document.querySelector('[data-step=add]')).focus();
+  },
+  up(button) { move(button.closest('[data-answer]'), -1); button.focus(); },
+  down(button) { move(button.closest('[data-answer]'), 1); button.focus(); },
+  fold(button) {
+    const card = button.closest('[data-answer]');
+    fold(card, button.getAttribute('aria-expanded') === 'true');
+  },
+  'add-source'(button) {
+    const card = button.closest('[data-answer]');
+    const source = copyOf('source-template');
+    card.querySelector('[data-sources]').append(source);
+    const path = button.value.replace('.add-source', '');
+    numbered(source, [[/answers\[__n__\]/g, path]]);
+    renumberSources(card);
+    source.querySelector('input').focus();
+  },
+  'remove-source'(button) {
+    const [source, card] = [button.closest('[data-source]'), button.closest('[data-answer]')];
+    const next = source.nextElementSibling?.querySelector('input') || card.querySelector('[data-step=add-source]');
+    source.remove();
+    renumberSources(card);
+    next.focus();
+  },
+};
+
+function move(card, direction) {
+  const other = direction < 0 ? card.previousElementSibling : card.nextElementSibling;
+  if (!other) return;
+  if (direction < 0) other.before(card); else other.after(card);
+  renumber();
+  card.scrollIntoView({ block: 'nearest' });
+}
+
+form.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-step]');
+  if (!button) return;
+  event.preventDefault();
+  steps[button.dataset.step](button);
+  if (button.dataset.step !== 'fold') changed();
+});
+
+form.addEventListener('keydown', (event) => {
+  const card = event.target.closest('[data-answer]');
+  const direction = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (card && answers && direction && event.altKey && !event.shiftKey && !('readonly' in form.dataset)) {
+    event.preventDefault();
+    const [start, end] = [event.target.selectionStart, event.target.selectionEnd];
+    move(card, direction);
+    event.target.focus();
+    if (start != null && event.target.matches('textarea')) event.target.setSelectionRange(start, end);
+    changed();
+  }
+});
+
+if (answers) {
+  answers.querySelectorAll('[data-answer]').forEach(prepare);
+  if (document.getElementById('answer-template')) renumber();
+}
+
+// --- typing Markdown: Tab indents, Escape leaves ----------------------------------------
+
+let leaving = false;
+form.addEventListener('keydown', (event) => {
+  const area = event.target;
+  if (area.matches('[data-line]') && event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    return;
+  }
+  if (!area.matches('textarea[data-body]') || area.readOnly) return;
+  if (event.key === 'Escape') {
+    // The next Tab moves on, as in any other field.
+    leaving = true;
+    return;
+  }
+  if (event.key !== 'Tab' || leaving || event.ctrlKey || event.altKey || event.metaKey) {
+    if (event.key !== 'Shift') leaving = false;
+    return;
+  }
+  event.preventDefault();
+  indent(area, event.shiftKey);
+});
+form.addEventListener('focusout', () => { leaving = false; });
+
+function indent(area, outwards) {
+  const { value, selectionStart: start, selectionEnd: end } = area;
+  if (start === end && !outwards) {
+    insert(area, '    ');
+    return;
+  }
+  const from = value.lastIndexOf('\n', start - 1) + 1;
+  const lines = value.slice(from, end).split('\n');
+  const text = lines.map((line) => (outwards ? line.replace(/^ {1,4}|^\t/, '') : `    ${line}`)).join('\n');
+  if (text === lines.join('\n')) return;
+  area.setSelectionRange(from, end);
+  insert(area, text);
+  if (start !== end) area.setSelectionRange(from, from + text.length);
+}
+
+function insert(area, text) {
+  // The only way in which the browser's own undo stays whole.
+  if (!document.execCommand('insertText', false, text)) {
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
+    area.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+}
+
+// --- tags as chips ------------------------------------------------------------------------
+
+const tags = form.querySelector('[data-tags]');
+if (tags && !tags.readOnly) {
+  const box = Object.assign(document.createElement('div'), { className: 'chips' });
+  const list = Object.assign(document.createElement('datalist'), { id: 'tag-paths' });
+  const entry = Object.assign(document.createElement('input'), { id: 'tags', autocomplete: 'off', placeholder: 'add …' });
+  entry.setAttribute('list', list.id);
+  entry.setAttribute('aria-describedby', tags.getAttribute('aria-describedby') || '');
+  if (tags.getAttribute('aria-invalid')) entry.setAttribute('aria-invalid', 'true');
+  entry.dataset.suggest = tags.dataset.tags;
+  tags.type = 'hidden';
+  tags.removeAttribute('id');
+  tags.after(box);
+  box.append(entry, list);
+
+  const current = () => tags.value.split(/[,;\n]/).map((path) => path.trim()).filter(Boolean);
+  const show = () => {
+    box.querySelectorAll('.tag').forEach((chip) => chip.remove());
+    for (const path of current()) {
+      const chip = Object.assign(document.createElement('span'), { className: 'tag', textContent: path });
+      const drop = Object.assign(document.createElement('button'), { type: 'button', textContent: '×', title: 'Take off' });
+      drop.setAttribute('aria-label', `Take off ${path}`);
+      drop.addEventListener('click', () => { set(current().filter((each) => each !== path)); entry.focus(); });
+      chip.append(drop);
+      entry.before(chip);
+    }
+  };
+  const set = (paths) => {
+    tags.value = [...new Set(paths)].join(', ');
+    show();
+    changed();
+  };
+  const take = () => {
+    const typed = entry.value.split(/[,;]/).map((path) => path.trim().toLowerCase()).filter(Boolean);
+    entry.value = '';
+    if (typed.length) set([...current(), ...typed]);
+  };
+  entry.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      take();
+    } else if (event.key === ',' || event.key === ';') {
+      event.preventDefault();
+      take();
+    } else if (event.key === 'Backspace' && !entry.value && current().length) {
+      set(current().slice(0, -1));
+    }
+  });
+  entry.addEventListener('change', take);
+  form.addEventListener('submit', take, { capture: true });
+  show();
+}
+
+// --- import warnings: go to the passage ------------------------------------------------------
+
+function preparePassages() {
+  for (const button of document.querySelectorAll('#warnings [data-passage]')) {
+    button.hidden = !find(button.dataset.passage);
+  }
+}
+
+function find(passage) {
+  if (!passage) return null;
+  for (const area of form.querySelectorAll('textarea')) {
+    const start = area.value.indexOf(passage);
+    if (start >= 0) return { area, start };
+  }
+  return null;
+}
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('#warnings [data-passage]');
+  const place = button && find(button.dataset.passage);
+  if (!place) return;
+  const card = place.area.closest('[data-answer]');
+  if (card) fold(card, false);
+  const folded = place.area.closest('details');
+  if (folded) folded.open = true;
+  place.area.focus();
+  place.area.setSelectionRange(place.start, place.start + button.dataset.passage.length);
+  place.area.scrollIntoView({ block: 'center' });
+});
+document.addEventListener('desk:refreshed', preparePassages);
+preparePassages();
+
+// --- the preview, by the server's renderer -----------------------------------------------------
+
+const preview = document.getElementById('preview');
+let timer;
+let turn = 0;
+
+async function render() {
+  const mine = ++turn;
+  const response = await fetch(form.dataset.preview, { method: 'POST', body: new FormData(form) }).catch(() => null);
+  if (mine !== turn) return;
+  if (!response?.ok || response.redirected) {
+    note('the preview waits: you may have been logged out');
+    return;
+  }
+  preview.innerHTML = await response.text();
+}
+
+// --- nothing typed is lost -----------------------------------------------------------------------
+
+const HELD = 'desk-draft:';
+const key = form.dataset.key;
+const version = form.elements.seen_version.value;
+const draftName = `${HELD}${key}`;
+const pendingName = `desk-pending:${key}`;
+const first = fingerprint();
+let dirty = 'unsaved' in form.dataset;
+let sent = false;
+
+function fields() {
+  return [...new FormData(form)].filter(([name, value]) => typeof value === 'string' && name !== 'csrf_token' && name !== 'url');
+}
+
+function fingerprint() {
+  return JSON.stringify(fields().filter(([name]) => name !== 'summary'));
+}
+
+function note(text) {
+  if (saved) saved.textContent = text;
+}
+
+function changed() {
+  dirty = 'unsaved' in form.dataset || fingerprint() !== first;
+  note(dirty ? 'not saved' : '');
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    keep();
+    if (preview && form.dataset.preview) render();
+  }, 500);
+}
+
+function keep() {
+  if (!dirty) {
+    sessionStorage.removeItem(draftName);
+    return;
+  }
+  try {
+    sessionStorage.setItem(draftName, JSON.stringify({ version, at: Date.now(), fields: fields() }));
+    note('not saved; kept in this tab');
+  } catch {
+    note('not saved');
+  }
+}
+
+form.addEventListener('input', (event) => {
+  changed();
+  const card = event.target.closest('#answers [data-answer]');
+  if (card) describe(card, [...answers.querySelectorAll('[data-answer]')].indexOf(card));
+});
+form.addEventListener('submit', () => {
+  sent = true;
+  keep();
+  sessionStorage.setItem(pendingName, version);
+});
+addEventListener('pageshow', () => { sent = false; });
+addEventListener('beforeunload', (event) => { if (dirty && !sent) event.preventDefault(); });
+document.querySelector('[data-discard]')?.addEventListener('click', () => {
+  dirty = false;
+  sessionStorage.removeItem(draftName);
+});
+
+// A draft from before: drop it if it was saved since, else offer it.
+const restorable = document.getElementById('restorable');
+const pending = sessionStorage.getItem(pendingName);
+sessionStorage.removeItem(pendingName);
+if (!key.endsWith(':new')) {
+  // A new question's form leads to a question's page only once it is saved.
+  const fresh = key.replace(/[^:]*$/, 'new');
+  if (sessionStorage.getItem(`desk-pending:${fresh}`) !== null) {
+    sessionStorage.removeItem(`desk-pending:${fresh}`);
+    sessionStorage.removeItem(`${HELD}${fresh}`);
+  }
+}
+const held = JSON.parse(sessionStorage.getItem(draftName) || 'null');
+if (held && !('unsaved' in form.dataset)) {
+  const wasSaved = pending === held.version && pending !== version;
+  const same = JSON.stringify(held.fields.filter(([name]) => name !== 'summary')) === first;
+  if (wasSaved || same || !restorable) sessionStorage.removeItem(draftName);
+  else offerDraft();
+}
+
+function offerDraft() {
+  const when = new Date(held.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const words = Object.assign(document.createElement('p'), {
+    textContent: `There is text from ${when} that was not saved${held.version === version ? '' : ', written before somebody else saved'}.`,
+  });
+  const restore = Object.assign(document.createElement('button'), { type: 'button', className: 'button small', textContent: 'Bring it back' });
+  const drop = Object.assign(document.createElement('button'), { type: 'button', className: 'button quiet small', textContent: 'Discard it' });
+  const verbs = Object.assign(document.createElement('p'), { className: 'verbs' });
+  verbs.append(restore, drop);
+  restorable.className = 'notice';
+  restorable.replaceChildren(words, verbs);
+  restorable.hidden = false;
+  drop.addEventListener('click', () => { sessionStorage.removeItem(draftName); restorable.hidden = true; });
+  restore.addEventListener('click', () => {
+    // The server shows the form with this text, as it does after a refused save.
+    const again = Object.assign(document.createElement('form'), { method: 'post', action: form.action, hidden: true });
+    const entries = [...held.fields, ['csrf_token', form.elements.csrf_token.value], ['op', 'preview']];
+    for (const [name, value] of entries) {
+      const field = document.createElement('textarea');
+      field.name = name;
+      field.value = value;
+      again.append(field);
+    }
+    document.body.append(again);
+    sent = true;
+    again.submit();
+  });
+}
+if (dirty) keep();
