@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import inspect, text
+from sqlalchemy import Enum, func, inspect, select, text
+from sqlalchemy.orm import Session
 
 from cms.extensions import db
-from cms.models import Base
+from cms.formats import FORMATS
+from cms.formats.item import Upload
+from cms.models import Base, Publication, Question
+from cms.services import search
+from cms.services.importing import apply, plan_file
+from cms.services.publishing import publish
+from tests.factories import AT
 
 
 def test_the_head_of_the_history_equals_the_models(app: Flask) -> None:
@@ -35,3 +44,42 @@ def test_every_constraint_has_a_name(app: Flask, table: str) -> None:
         constraints += inspector.get_foreign_keys(table)
         assert constraints
         assert all(constraint["name"] for constraint in constraints)
+
+
+def test_a_full_bank_goes_down_and_up_and_works_again(app: Flask, flask_bank: bytes) -> None:
+    upload = Upload("bank.json", flask_bank)
+    with app.app_context():
+        for _ in range(2):
+            with Session(db.engine) as session:
+                plan = plan_file(session, upload, FORMATS["json"])
+                apply(session, plan, upload, FORMATS["json"], by=None, at=AT)
+                publish(session, list(session.scalars(select(Question))), by=None, at=AT)
+                session.commit()
+                count = session.scalar(select(func.count()).select_from(Publication))
+                assert count == len(plan.rows) > 0
+                assert search.ranked(session, Publication, "flask")
+            flask_migrate.downgrade(revision="base")
+            flask_migrate.upgrade()
+
+
+VOCABULARY_COLUMNS = [
+    pytest.param(table.name, column.name, id=f"{table.name}.{column.name}")
+    for table in Base.metadata.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, Enum)
+]
+
+
+@pytest.mark.parametrize(("table", "column"), VOCABULARY_COLUMNS)
+def test_the_migrated_check_knows_every_word_of_its_vocabulary_and_no_other(
+    app: Flask, table: str, column: str
+) -> None:
+    vocabulary = Base.metadata.tables[table].c[column].type
+    assert isinstance(vocabulary, Enum)
+    with app.app_context():
+        [check] = [
+            each["sqltext"]
+            for each in inspect(db.engine).get_check_constraints(table)
+            if each["name"] == f"ck_{table}_{vocabulary.name}"
+        ]
+    assert set(re.findall(r"'(\w+)'", check)) == set(vocabulary.enums)
