@@ -23,7 +23,7 @@ def publish_command(uids: Sequence[str], everything: bool, force: bool) -> None:
     if everything == bool(uids):
         raise InvalidInput("Name the questions by their uids, or say --all.")
     questions = _unpublished() if everything else _named(uids)
-    result = publish(db.session, questions, by=None, at=datetime.now(UTC), force=force)
+    result = publish(db.session(), questions, by=None, at=datetime.now(UTC), force=force)
     db.session.commit()
     if result.release is None:
         click.echo("Nothing to publish.")
@@ -39,7 +39,7 @@ def publish_command(uids: Sequence[str], everything: bool, force: bool) -> None:
 @click.option("--reason", default="", help="What readers are told at the old address.")
 def retire_command(uids: Sequence[str], reason: str) -> None:
     """Take published questions off the shelf, in one release."""
-    release = retire(db.session, _named(uids), by=None, at=datetime.now(UTC), reason=reason)
+    release = retire(db.session(), _named(uids), by=None, at=datetime.now(UTC), reason=reason)
     db.session.commit()
     click.echo(f"Retired {len(uids)} questions as release {release}.")
 

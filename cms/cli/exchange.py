@@ -80,14 +80,14 @@ def import_command(
         at = datetime.now(UTC)
         written: list[int] = []
         for file in files:
-            done = apply(db.session, file.plan, file.upload, file.format, by=None, at=at)
+            done = apply(db.session(), file.plan, file.upload, file.format, by=None, at=at)
             written += done.questions
         failed = any(file.plan.totals()[RowAction.error] for file in files)
         if failed and not keep_good:
             db.session.rollback()
             write = False
         elif publishing and written:
-            published = publish(db.session, _questions(written), by=None, at=at, force=force)
+            published = publish(db.session(), _questions(written), by=None, at=at, force=force)
         db.session.commit()
     for file in files:
         _print_plan(file, several=len(files) > 1)

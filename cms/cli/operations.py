@@ -68,9 +68,9 @@ def _make_editor() -> None:
     """Make the demo's administrator and print the random password, this once."""
     at = datetime.now(UTC)
     password = secrets.token_urlsafe(15)
-    user = add_user(db.session, DEMO_EDITOR, Role.admin, by=None, at=at)
-    token = issue_link(db.session, user, by=None, at=at, lifetime=timedelta(minutes=1))
-    redeem(db.session, token, password, at=at)
+    user = add_user(db.session(), DEMO_EDITOR, Role.admin, by=None, at=at)
+    token = issue_link(db.session(), user, by=None, at=at, lifetime=timedelta(minutes=1))
+    redeem(db.session(), token, password, at=at)
     db.session.commit()
     click.echo(f"Log in as '{DEMO_EDITOR}' with the password {password} (shown this once).")
 
