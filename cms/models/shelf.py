@@ -1,4 +1,4 @@
-"""The shelf: everything public, denormalised. The public side reads nothing else."""
+"""The shelf: everything public, denormalized. The public side reads nothing else."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Change(Base):
 class Publication(Base):
     """One live question as the public reads it.
 
-    `document` is its Item as JSON text, `html` the rendered and sanitised parts
+    `document` is its Item as JSON text, `html` the rendered and sanitized parts
     as JSON text (cms.services.shelf.Rendered), `tags` its tag slugs, `release`
     the one that last changed the row.
     """
