@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, TimeoutError
@@ -457,14 +457,26 @@ def test_a_form_that_the_server_could_not_save_gives_its_text_back(
     assert "hidden" not in page.text
 
 
-def test_what_a_failed_request_wrote_is_undone(app: Flask, session: Session, csrf: Csrf) -> None:
+def test_what_a_failed_request_wrote_is_undone_before_its_page_is_sent(
+    app: Flask, session: Session, csrf: Csrf
+) -> None:
+    left_open = []
+
     def write_and_fail() -> None:
         accounts.add_user(db.session(), "Ghost", Role.editor, by=None, at=datetime.now(UTC))
         raise WrongState("Not now.")
 
+    def look(response: Response) -> Response:
+        left_open.append(db.session().in_transaction())
+        return response
+
     app.add_url_rule("/half", "half", write_and_fail, methods=["POST"])
+    app.after_request(look)
     client = app.test_client()
-    assert client.post("/half", data={"csrf_token": csrf(client)}).status_code == 409
+    token = csrf(client)
+    left_open.clear()
+    assert client.post("/half", data={"csrf_token": token}).status_code == 409
+    assert left_open == [False]
     assert accounts.list_users(session) == []
 
 
