@@ -10,7 +10,8 @@ from cms.formats.item import AnswerItem, Content
 # Comparing costs the square of the pieces at worst: longer stretches count as wholly replaced.
 COMPARED_PIECES = 2_000
 
-_PIECES = re.compile(r"\w+|\n|[^\S\n]+|[^\w\s]")
+# Addresses, versions and dotted names are words: half of one that changed says nothing.
+_PIECES = re.compile(r"\w+(?:[.:/@-]\w+)*|\n|[^\S\n]+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,14 +116,13 @@ class CorrectionsView(TableView):
                 flash("Filed. It waits for an editor's decision.", "success")
                 url = self.get_url("desk_questions.edit_view", id=question.id)
                 return redirect(f"{url}#corrections", 303)
-        page = self.render(
+        return self.render(
             "admin/corrections/new.html",
             question=question,
             form=form,
             problems=problems,
             rendered=rendered(opened(question)),
         )
-        return page if request.method == "GET" else (page, 422)
 
     def _file(self, question: Question, form: CorrectionForm) -> None:
         url, title = (form.source_url.data or "").strip(), (form.source_title.data or "").strip()

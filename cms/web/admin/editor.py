@@ -73,16 +73,19 @@ class EditorPages(GuardedView):
                 question, saved = written(session, question, form)
         except StaleEdit as error:
             assert question is not None
-            return self.conflict(question, form, by=error.by), 409
+            return self.conflict(question, form, by=error.by)
         except InvalidInput as error:
             form.refuse(error)
-            return self._page(question, form, unsaved=True), 422
-        except (NotAllowed, WrongState) as error:
+            return self._page(question, form, unsaved=True)
+        except NotAllowed as error:
             form.errors[""] = str(error)
             return self._page(question, form, unsaved=True), 403
+        except WrongState as error:
+            form.errors[""] = str(error)
+            return self._page(question, form, unsaved=True)
         except IntegrityError:
             form.errors[""] = "Somebody saved the same thing at this moment. Save again."
-            return self._page(question, form, unsaved=True), 409
+            return self._page(question, form, unsaved=True)
         if saved:
             flash(f"Saved as revision {question.latest_number}.", "success")
         elif verb == "save":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
@@ -144,6 +144,8 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
         if name not in BULK:
             raise NotFound("There is no such action.")
         verb = BULK[name]
+        if not may(actor(), verb.role):
+            abort(403)
         ids = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
         chosen = _chosen(ids[:PAGE_SIZE])
         if not chosen:
@@ -192,4 +194,4 @@ def _counted(
         .where(question_id.in_(ids), condition)
         .group_by(question_id)
     )
-    return dict(db.session.execute(statement).tuples().all())
+    return dict(db.session.execute(statement).all())

@@ -116,7 +116,7 @@ class TagsView(TableView):
         else:
             flash(f"Saved the tag ‘{saved.slug}’.", "success")
             return redirect(self.get_url(".index_view"), 303)
-        return self.render("admin/tags/form.html", form=form, row=tag, problems=problems), 422
+        return self.render("admin/tags/form.html", form=form, row=tag, problems=problems)
 
     @expose("/<id>/delete", methods=("POST",))
     def delete(self, id: str) -> ResponseReturnValue:
