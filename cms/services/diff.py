@@ -55,6 +55,16 @@ class Conflict:
     mine: str
 
     @property
+    def only_theirs(self) -> bool:
+        """Whether it is known that they alone changed this part."""
+        return self.base is not None and self.mine == self.base
+
+    @property
+    def only_mine(self) -> bool:
+        """Whether it is known that I alone changed this part."""
+        return self.base is not None and self.theirs == self.base
+
+    @property
     def segments_of_theirs(self) -> list[Segment]:
         return words(self.mine if self.base is None else self.base, self.theirs)
 
@@ -128,6 +138,21 @@ def conflicts(*, mine: Content, theirs: Content, base: Content | None) -> list[C
         )
         for change in compare(theirs, mine)
     ]
+
+
+def mergeable(found: list[Conflict], theirs: Content) -> list[Conflict]:
+    """Return the parts that they alone changed: taking these over loses nothing of mine.
+
+    An answer that they removed is one of them only where I changed nothing in it.
+    """
+    held = {f"answers/{answer.uid}" for answer in theirs.answers}
+    touched = {each.key.rpartition("/")[0] for each in found if not each.only_theirs}
+
+    def safe(each: Conflict) -> bool:
+        answer = each.key.rpartition("/")[0]
+        return not answer or answer in held or answer not in touched
+
+    return [each for each in found if each.only_theirs and safe(each)]
 
 
 def _pairs(old: Content, new: Content) -> Iterator[tuple[str, str, str, str]]:

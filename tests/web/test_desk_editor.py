@@ -274,6 +274,42 @@ def test_in_a_conflict_theirs_can_be_taken_part_by_part(
     assert "Your text and theirs now say the same" in again.text
 
 
+def test_in_a_conflict_what_they_alone_changed_is_taken_at_once(
+    as_role: AsRole, desk: FlaskClient, session: Session
+) -> None:
+    question = make_question(session, tags=["old"])
+    stale = fields_of(desk.get(editor_of(question)).text)
+    submit(
+        as_role(Role.admin),
+        editor_of(question),
+        **{"tags": "theirs", "answers[1].body": "Their second."},
+    )
+    refused = desk.post(editor_of(question), data=stale | {"stem": "Mine?"})
+    shown = fields_of(refused.text)
+    assert (shown["stem"], shown["tags"]) == ("Mine?", "theirs")
+    assert shown["answers[1].body"] == "Their second."
+    assert "is in your form already: Tags, Answer 2." in refused.text
+    assert "only you changed it" in refused.text
+    desk.post(editor_of(question), data=shown)
+    saved = reread(session, question)
+    assert (saved.stem, [tag.slug for tag in saved.tags]) == ("Mine?", ["theirs"])
+    assert [answer.body for answer in saved.answers] == ["A function.", "Their second."]
+
+
+def test_a_second_conflict_starts_from_what_was_seen_last(
+    as_role: AsRole, desk: FlaskClient, session: Session
+) -> None:
+    question, other = make_question(session), as_role(Role.admin)
+    stale = fields_of(desk.get(editor_of(question)).text)
+    submit(other, editor_of(question), context="First.")
+    shown = fields_of(desk.post(editor_of(question), data=stale | {"stem": "Mine?"}).text)
+    assert shown["context"] == "First."
+    submit(other, editor_of(question), context="Second.")
+    again = fields_of(desk.post(editor_of(question), data=shown).text)
+    assert (again["stem"], again["context"], again["base"]) == ("Mine?", "Second.", "2")
+    assert desk.post(editor_of(question), data=again).status_code == 303
+
+
 def test_a_stale_form_does_not_bring_back_a_deleted_answer_unasked(
     as_role: AsRole, desk: FlaskClient, session: Session
 ) -> None:
