@@ -221,7 +221,7 @@ ROUTES: dict[str, Route] = {
     "desk_tags.index_view": get(DESK),
     "desk_tags.suggest": get(DESK),
     "desk_tags.create_view": both(EDITORS, EDITORS_DONE, unique, slug="new-{number}", name="New"),
-    "desk_tags.edit_view": both(EDITORS, (LOG_IN, 403, 422, 422), tag, slug="Not a path!"),
+    "desk_tags.edit_view": both(EDITORS, EDITORS, tag, slug="Not a path!"),
     "desk_tags.delete": post(EDITORS_DONE, tag),
     "desk_corrections.index_view": get(DESK),
     "desk_corrections.create_view": both(

@@ -1,4 +1,8 @@
-"""What every page of the desk shares: the gate, the frame, the list."""
+"""What every page of the desk shares: the gate, the frame, the list.
+
+A form that is refused is shown again with status 200, as Flask-Admin does: a
+browser reports any other status of a page as an error of the page.
+"""
 
 from __future__ import annotations
 
