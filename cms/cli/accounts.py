@@ -107,7 +107,8 @@ def _print_link(user: User) -> None:
     token = accounts.issue_link(db.session(), user, by=None, at=at)
     db.session.commit()
     base = current_app.config["BASE_URL"] or LOCAL_URL
-    click.echo(f"This link sets the password, once, until {at + accounts.LINK_LIFETIME:%Y-%m-%d %H:%M} UTC:")
+    until = at + accounts.LINK_LIFETIME
+    click.echo(f"This link sets the password, once, until {until:%Y-%m-%d %H:%M} UTC:")
     click.echo(f"{base}/account/link/{token}")
 
 
