@@ -236,7 +236,11 @@ class EditorPages(GuardedView):
         if not current_user.is_authenticated:
             return self.ask_to_log_in()
         id = (request.view_args or {}).get("id")
-        question = find(Question, id, "question") if id is not None else None
+        try:
+            question = find(Question, id, "question") if id is not None else None
+        except NotFound:
+            # Nothing to show the form for; the error page gives the typed text back.
+            return error_page(400, STALE_FORM)
         form = _posted()
         form.errors[""] = (
             "Your log-in was renewed since this form was opened. Nothing was saved yet and "
