@@ -99,7 +99,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("uid", name=op.f("uq_publication_uid")),
     )
     with op.batch_alter_table("publication", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_publication_difficulty"), ["difficulty"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_publication_difficulty_release_id"),
+            ["difficulty", "release", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_publication_difficulty_title_key_id"),
+            ["difficulty", "title_key", "id"],
+            unique=False,
+        )
         batch_op.create_index(
             batch_op.f("ix_publication_release_id"), ["release", "id"], unique=False
         )
@@ -857,7 +866,8 @@ def downgrade() -> None:
     with op.batch_alter_table("publication", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_publication_title_key_id"))
         batch_op.drop_index(batch_op.f("ix_publication_release_id"))
-        batch_op.drop_index(batch_op.f("ix_publication_difficulty"))
+        batch_op.drop_index(batch_op.f("ix_publication_difficulty_title_key_id"))
+        batch_op.drop_index(batch_op.f("ix_publication_difficulty_release_id"))
 
     op.drop_table("publication")
     with op.batch_alter_table("login_attempt", schema=None) as batch_op:
