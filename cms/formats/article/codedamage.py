@@ -180,30 +180,40 @@ def _html(lines: Sequence[str]) -> Iterator[Damage]:
 def tag_damages(blocks: Sequence[Block]) -> Iterator[Damage]:
     """Yield the first element that is opened or ended alone in an answer's markup.
 
-    The blocks count as one: text may stand between an element's tags. Markup
-    without any end tag is a fragment on purpose.
+    The blocks count as one: text may stand between an element's tags. A block
+    without any end tag may be a fragment on purpose.
     """
-    opened: list[tuple[str, str]] = []
-    closed = False
-    for line in (line for block in blocks if block.language in _MARKUP for line in block.lines):
-        if len(line) > _LONGEST_LINE or _OPENED_TWICE.search(line):
-            return
-        for tag in _TAG.finditer(line):
+    opened: list[tuple[str, str, bool]] = []
+    for block in blocks:
+        if block.language not in _MARKUP:
+            continue
+        tags = [(tag, line) for line in block.lines for tag in _tags(line)]
+        fragment = not any(tag["end"] for tag, _ in tags)
+        for tag, line in tags:
             name = tag["name"].lower()
-            if name in _VOID | _END_OPTIONAL or tag["rest"].endswith("/"):
-                continue
             if not tag["end"]:
-                opened.append((name, line))
-            elif opened and opened[-1][0] == name:
+                opened.append((name, line, fragment))
+                continue
+            while opened and opened[-1][0] != name and opened[-1][2]:
                 opened.pop()
-                closed = True
-            else:
+            if not opened or opened.pop()[0] != name:
                 message = f"</{name}> ends no element that is open: complete the markup."
                 yield Damage("tag", message, line)
                 return
-    if opened and closed:
-        message = f"<{opened[0][0]}> is never closed: complete the markup."
-        yield Damage("tag", message, opened[0][1])
+    for name, line, fragment in opened:
+        if not fragment:
+            message = f"<{name}> is never closed: complete the markup."
+            yield Damage("tag", message, line)
+            return
+
+
+def _tags(line: str) -> Iterator[re.Match[str]]:
+    """Yield the tags of the elements that need an end; none of a line that is reported already."""
+    if len(line) > _LONGEST_LINE or _OPENED_TWICE.search(line):
+        return
+    for tag in _TAG.finditer(line):
+        if tag["name"].lower() not in _VOID | _END_OPTIONAL and not tag["rest"].endswith("/"):
+            yield tag
 
 
 def _bare(lines: Sequence[str]) -> list[str]:

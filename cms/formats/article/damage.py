@@ -24,7 +24,7 @@ _FEW_WORDS = 4
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"'‘(`])")
 _ITEM_MARK = re.compile(r"\A\s*+(?:[-*+]|\d{1,3}[.)])(?:\s++|$)")
 
-_LOOK_IT_UP = "look it up in the original and put it in."
+_LOOK_IT_UP = "Look it up in the original and put it in."
 _CONDITIONS = r"(?:operator|keyword|statement|clause|gate|condition|expression|comparison|test)s?"
 
 # (pattern, guarded, what is missing): a guarded pattern counts only if no word
@@ -37,12 +37,12 @@ _HOLES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
             r"| (?:and|or|but) (?:we|you|they|it|he|she|the|this))\b"
         ),
         True,
-        "Nothing follows the verb, a word, a value or an address is missing",
+        "Nothing follows the verb: a word, a value or an address is missing",
     ),
     (
         re.compile(r"(?<!\bnot )\b(?:is|are|was|were)\.$"),
         True,
-        "The sentence ends without saying what, a word or a value is missing",
+        "The sentence ends without saying what: a word or a value is missing",
     ),
     (
         re.compile(r"“\s?”|‘\s?’|„\s?[“”]|«\s?»"),
@@ -198,7 +198,7 @@ def _sentence_damages(sentence: str) -> Iterator[Damage]:
                 continue
             if not found.group().strip(" “”‘’„«»\"'()") and _EMPTINESS.search(text):
                 continue
-            message = f"{missing}: {_LOOK_IT_UP}"
+            message = f"{missing}. {_LOOK_IT_UP}"
             yield Damage("hole", message, _passage(sentence, found.start(), found.end()))
     for pattern in (_TWICE, _CONJUNCTION_TWICE):
         for found in pattern.finditer(text):

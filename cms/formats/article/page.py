@@ -130,7 +130,8 @@ class Omissions:
                 groups.append((reason, [line]))
             current = reason
         return [
-            f"{_place(lines)} left out ({reason}): {_starts(lines)}" for reason, lines in groups
+            f"{_place(lines)} left out ({reason}): {starts_of([line.text for line in lines])}"
+            for reason, lines in groups
         ]
 
 
@@ -139,7 +140,8 @@ def _place(lines: Sequence[Line]) -> str:
     return f"Line {first} was" if first == last else f"Lines {first} to {last} were"
 
 
-def _starts(lines: Sequence[Line]) -> str:
-    starts = ", ".join(start_of(line.text) for line in lines[:_STARTS])
-    more = len(lines) - _STARTS
+def starts_of(texts: Sequence[str]) -> str:
+    """Return the beginnings of some texts, quoted for a note; of many the first ones."""
+    starts = ", ".join(map(start_of, texts[:_STARTS]))
+    more = len(texts) - _STARTS
     return f"{starts} and {more} more." if more > 0 else f"{starts}."

@@ -14,7 +14,7 @@ from markdownify import BACKSLASH, MarkdownConverter
 
 from cms.errors import UnreadableFile
 from cms.formats.article.inline import inline
-from cms.formats.article.page import Line, Page, dated, iso_date, start_of
+from cms.formats.article.page import Line, Page, dated, iso_date, start_of, starts_of
 from cms.text import normalize_line, normalize_text
 
 _HTML = re.compile(
@@ -192,8 +192,7 @@ def _main_content(soup: BeautifulSoup, page: Page) -> Tag:
     if outside:
         page.notes.append(
             f"What stands outside <{main.name}> was left out (the page around the article): "
-            f"{', '.join(start_of(text) for text in outside[:3])}"
-            + (f" and {len(outside) - 3} more pieces." if len(outside) > 3 else ".")
+            f"{starts_of(outside)}"
         )
     return main
 
