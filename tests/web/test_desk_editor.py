@@ -436,6 +436,24 @@ def test_a_question_that_is_not_there_is_a_404(desk: FlaskClient, key: str) -> N
     assert desk.get(f"/admin/questions/{key}/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/admin/questions/?status=draft", "/admin/questions/?status=draft"),
+        ("https://evil.example/", "/admin/questions/"),
+        ("//evil.example/", "/admin/questions/"),
+        ("javascript:alert(1)", "/admin/questions/"),
+        ("/\\evil.example", "/admin/questions/"),
+    ],
+)
+def test_the_way_back_leads_to_this_site_alone(
+    desk: FlaskClient, session: Session, url: str, shown: str
+) -> None:
+    question = make_question(session)
+    page = desk.get(editor_of(question), query_string={"url": url}).text
+    assert f'<a class="back" href="{shown}">' in page
+
+
 # --- roles -----------------------------------------------------------------------------
 
 

@@ -135,6 +135,15 @@ def test_columns_sort_both_ways(desk: FlaskClient, session: Session) -> None:
     assert 'aria-sort="ascending"' in desk.get(f"{LIST}?sort=2").text
 
 
+def test_a_search_shows_what_fits_best_first(desk: FlaskClient, session: Session) -> None:
+    make_question(session, "What is a teapot?", body="A pot.")
+    for day in range(1, 4):
+        body = "Tea is drunk. " * 20 + "A teapot holds it."
+        make_question(session, f"Number {day}?", body=body, at=AT + timedelta(days=day))
+    assert stems(desk.get(f"{LIST}?search=teapot").text)[0] == "What is a teapot?"
+    assert stems(desk.get(f"{LIST}?search=teapot&sort=5&desc=1").text)[0] == "Number 3?"
+
+
 def test_pages_hold_fifty_and_lead_on_with_the_filters(desk: FlaskClient, session: Session) -> None:
     for number in range(53):
         make_question(session, f"Question {number}?")

@@ -63,7 +63,7 @@ class AccountsView(TableView):
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(User.name_key.contains(words.casefold(), autoescape=True))
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         return [User.name_key]
 
     @expose("/new/", methods=("GET", "POST"))

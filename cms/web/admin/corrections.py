@@ -14,17 +14,16 @@ from sqlalchemy.orm import contains_eager, joinedload
 from wtforms import SelectField, StringField, TextAreaField
 
 from cms.errors import CmsError, InvalidInput
-from cms.extensions import db
 from cms.formats.item import SourceItem
 from cms.models import Correction, Question
 from cms.services import corrections
-from cms.services.search import matches
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Role
 from cms.web.admin.base import (
     ListFilter,
     TableView,
     actor,
     find,
+    hits,
     now,
     put_beside,
     transaction,
@@ -90,7 +89,7 @@ class CorrectionsView(TableView):
         return query.where(
             or_(
                 func.lower(Correction.claim).contains(words.casefold(), autoescape=True),
-                Correction.question_id.in_(matches(db.session(), Question, words)),
+                Correction.question_id.in_(hits(words)),
             )
         )
 

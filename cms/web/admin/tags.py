@@ -72,7 +72,7 @@ class TagsView(TableView):
             )
         )
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         return [Tag.slug]
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
