@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, joinedload
 
+from cms.extensions import db
 from cms.models import LoginSession, Question, Revision, Tag
 from cms.services.content import content_of
 from cms.vocabulary import Role, Stage
@@ -222,6 +224,17 @@ def test_the_preview_is_the_servers_rendering_and_runs_nothing(desk: FlaskClient
     assert 'href="javascript' not in part.text
     whole = submit(desk, "/admin/questions/new/", op="preview", **typed)
     assert "<strong>Bold</strong>" in whole.text
+
+
+def test_the_preview_waits_for_no_writer(app: Flask, desk: FlaskClient) -> None:
+    fields = fields_of(desk.get("/admin/questions/new/").text) | {"stem": "Why?"}
+    with app.app_context():
+        engine = db.engine
+    with engine.begin() as writer:
+        writer.execute(text("UPDATE account SET role = role"))
+        before = time.monotonic()
+        assert desk.post("/admin/questions/preview", data=fields).status_code == 200
+        assert time.monotonic() - before < 5
 
 
 # --- conflicts --------------------------------------------------------------------

@@ -173,8 +173,6 @@ class EditorPages(GuardedView):
 
     @expose("/preview", methods=("POST",))
     def preview(self) -> ResponseReturnValue:
-        # Reading an account began a transaction; rendering must not hold it.
-        db.session.rollback()
         return self.render("admin/questions/preview.html", rendered=rendered(_posted()))
 
     def _page(self, question: Question | None, form: QuestionForm, *, unsaved: bool = False) -> str:
