@@ -350,7 +350,7 @@ _HOSTILE = (
 
 
 @pytest.mark.parametrize("piece", _HOSTILE)
-@pytest.mark.parametrize("head", ["Q 1. What is a?\n\n", "<h3>Q 1. What is a?</h3><p>", "<p a="])
+@pytest.mark.parametrize("head", ["Q 1. What is a?\n\n", "<h3>Q 1. What is a?</h3><p>"])
 def test_hostile_repetition_is_read_or_refused(head: str, piece: str) -> None:
     """A pattern that backtracks without end would never come to the last line."""
     # Lines are read one by one: many of them only cost time.

@@ -5,8 +5,8 @@ start a question; 'Answer:' and its like are labels. Navigation, introductions,
 conclusions and links to other articles become no content, but a line in the
 report. What looks damaged carries a warning for the editor.
 
-The way of a file: `page` or `webpage` makes numbered lines of it, `headings`
-and `segment` find the questions, `markdown` (with `codelines`, `tables` and
+The way of a file: `page` or `webpage` makes numbered lines of it, `headings`,
+`choosing` and `segment` find the questions, `markdown` (with `codelines`, `tables` and
 `inline`) writes each answer, `damage` and `codedamage` look for what is wrong.
 """
 
@@ -17,8 +17,8 @@ import re
 from pathlib import PurePath
 
 from cms.errors import CmsError, UnreadableFile
+from cms.formats.article.choosing import find_headings
 from cms.formats.article.damage import find_damages
-from cms.formats.article.headings import find_headings
 from cms.formats.article.inline import mark_code
 from cms.formats.article.markdown import to_blocks
 from cms.formats.article.page import Page, text_page

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
 
-from cms.formats.article.headings import LABEL, SIMILAR_READS, Heading, find_headings
+from cms.formats.article.choosing import SIMILAR_READS, find_headings
+from cms.formats.article.headings import LABEL, Heading
 from cms.formats.article.inline import inline, plain
 from cms.formats.article.markdown import FENCE
 from cms.formats.article.page import Omissions, Page, dated
