@@ -51,6 +51,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# SQLite gives a deleted row's id to the next one. The desk's addresses hold ids, and a
+# form that was opened for a deleted question must never be saved over another one.
+IDS_ARE_NEVER_REUSED = {"sqlite_autoincrement": True}
+
+
 def new_uid() -> str:
     """Return a new time-ordered identifier (UUIDv7, RFC 9562) in its canonical text form."""
     return str(uuid_utils.uuid7())

@@ -191,6 +191,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tag")),
         sa.UniqueConstraint("slug", name=op.f("uq_tag_slug")),
         sa.UniqueConstraint("uid", name=op.f("uq_tag_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("tag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tag_parent_id"), ["parent_id"], unique=False)
@@ -371,6 +372,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_question")),
         sa.UniqueConstraint("slug", name=op.f("uq_question_slug")),
         sa.UniqueConstraint("uid", name=op.f("uq_question_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("question", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_question_assignee_id"), ["assignee_id"], unique=False)
@@ -418,6 +420,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
         sa.UniqueConstraint("uid", name=op.f("uq_answer_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.create_index(
@@ -517,6 +520,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
         sa.UniqueConstraint("number", name=op.f("uq_correction_number")),
         sa.UniqueConstraint("uid", name=op.f("uq_correction_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("correction", schema=None) as batch_op:
         batch_op.create_index(

@@ -301,9 +301,8 @@ def test_a_look_at_a_database_without_a_bank_is_none(session: Session, engine: E
         assert SqliteLook(engine)() is None
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_each_thread_looks_for_itself_and_disposal_closes_all(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL is looked at through the pool")
     look = SqliteLook(engine)
     found: list[int | None] = []
     threads = [threading.Thread(target=lambda: found.append(look())) for _ in range(4)]
