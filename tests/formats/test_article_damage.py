@@ -28,7 +28,7 @@ def kinds(text: str, *, title: str = "What is it?", markup: bool = False) -> lis
         ("The address of the host is, and the port is 80.", "hole"),
         ("The old name was and we want another one.", "hole"),
         ("The default port is.", "hole"),
-        ("We want to add routing to “” here.", "hole"),
+        ("The old name becomes “” here.", "hole"),
         ("Open the page ( ) and read it.", "hole"),
         ("It may hold letters, digits, or.", "hole"),
         ("It knows names, , and numbers.", "hole"),
@@ -65,9 +65,9 @@ def test_a_damaged_sentence_carries_one_warning(sentence: str, kind: str) -> Non
         ("import os\nx = 1 +", ["truncated"]),
         ("x = f(1, , 2)", ["hole"]),
         ("x = f(debug=, port=1)", ["hole"]),
-        ("app = Flask(__name__) @app.route('/')\nx = 1", ["fused"]),
+        ("app = Site(__name__) @app.route('/')\nx = 1", ["fused"]),
         ("x = 1\n#Way 2'a' = b, c = True)", ["fused"]),
-        ("app = Flask(__name__)\n\ndef page():\n    return ''", ["decorator"]),
+        ("app = Site(__name__)\n\ndef page():\n    return ''", ["decorator"]),
         ('<a href="x">y<a>', ["tag"]),
         ("<ul>\n<li>x</li>\n<b>y</b>", ["tag"]),
         ("<p>x</p>\n</div>", ["tag"]),
@@ -121,7 +121,7 @@ He asked what the state was and we told him. There it is. That is what the rest 
 The `and` operator and the "or" operator differ; the and keyword is short.
 Pass an empty string (“”) or call it with f() and g(1, 2). Use a, b or the, if you must.
 Log in in the morning. Whatever the value is, the and-gate stays. Use such names as and, or, not.
-A request.Session object, flask.Flask and werkzeug.Request are classes. See Node.js or ASP.NET.
+A request.Session object, site.Site and werkzeug.Request are classes. See Node.js or ASP.NET.
 It takes letters, digits, and so on. Etc., etc. It has e.g. this, i.e. that.
 When it starts and when it stops, while one runs or while another waits, it says so.
 The set union() method and the built-in print() function exist; Python’s own sum() function too.
@@ -141,7 +141,7 @@ This is how it is done:
 ```python
 from typing import Any
 
-app = Flask(__name__)
+app = Site(__name__)
 
 
 @app.route("/")

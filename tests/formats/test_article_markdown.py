@@ -29,7 +29,7 @@ def markdown(text: str, *, title: str = "What is it?", markup: bool = False) -> 
     ("text", "expected"),
     [
         ("the __name__ of it", "the `__name__` of it"),
-        ("Flask(__name__) and f()", "`Flask(__name__)` and `f()`"),
+        ("Site(__name__) and f()", "`Site(__name__)` and `f()`"),
         ("call json.dumps() or run(debug=True)", "call `json.dumps()` or `run(debug=True)`"),
         ("set app.debug = True here", "set `app.debug = True` here"),
         ("in request.files[] or session['name']", "in `request.files[]` or `session['name']`"),
@@ -39,7 +39,7 @@ def markdown(text: str, *, title: str = "What is it?", markup: bool = False) -> 
         ("already `url_for()` marked", "already `url_for()` marked"),
         # Not certain, so not marked: names of products, addresses, footnotes, gaps to fill in.
         ("Node.js, example.com, g.user", "Node.js, example.com, g.user"),
-        ("Interface(WSGI) and item(s)", "Interface(WSGI) and item(s)"),
+        ("Interface(API) and item(s)", "Interface(API) and item(s)"),
         ("as shown[1] by me@some_host.org", "as shown[1] by me@some_host.org"),
         ("https://docs.example/a_b_c()", "https://docs.example/a_b_c()"),
         ("fill in name____here", "fill in name\\_\\_\\_\\_here"),
@@ -88,7 +88,7 @@ def test_a_stem_is_plain_text_with_backticks(text: str, expected: str) -> None:
 
 
 def test_a_stem_has_backticks_only_where_it_is_certainly_code() -> None:
-    assert mark_code("why use Flask(__name__) in 2 * 3?") == "why use `Flask(__name__)` in 2 * 3?"
+    assert mark_code("why use Site(__name__) in 2 * 3?") == "why use `Site(__name__)` in 2 * 3?"
 
 
 _PIECES = (
@@ -156,7 +156,7 @@ def test_lists_and_lines_stay_what_they_are(text: str, expected: str) -> None:
         ("python", "class A(B):\npass"),
         ("python", "@app.route('/')\ndef f():\n    return 'the page of all'"),
         ("python", "for x in range(3):\n    print(x)\n\nelse:\n    y = 2"),
-        ("python", "app = Flask(__name__)\n\n# The comment of a sentence.\napp.run()"),
+        ("python", "app = Site(__name__)\n\n# The comment of a sentence.\napp.run()"),
         ("python", "session['a'] = None"),
         ("python", "with open('x') as f:\nf.read()"),
         ("python", ">>> 1 + 1"),
@@ -180,9 +180,9 @@ def test_code_without_marking_gets_a_fence_and_keeps_its_lines(language: str, co
 @pytest.mark.parametrize(
     "text",
     [
-        "import the modules and start the program",
+        "import what you need before you begin",
         "from the server comes an answer",
-        "def, false, import, not, true, as, del, in, or, try",
+        "def, in, or, try, class, import, with",
         "for example:",
         "if the user is known:",
         "with these steps:",
@@ -192,7 +192,7 @@ def test_code_without_marking_gets_a_fence_and_keeps_its_lines(language: str, co
         "git tracks changes",
         "class members are shared:",
         "name = the name of the user",
-        "Web Server Gateway Interface(WSGI)",
+        "Application Programming Interface(API)",
         "A sentence that ends with a call().",
     ],
 )

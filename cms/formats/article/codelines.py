@@ -66,6 +66,7 @@ _SQL = re.compile(
 _PAIR = re.compile(r"\"[\w-]++\"\s*+:\s*+(?:[\"\d\[{-]|true\b|false\b|null\b)")
 _MARKUP = re.compile(r"<(?:!doctype\b|!--|/?[A-Za-z][\w-]*+(?=[\s/>]))", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*+>")
+_TAG_AND_SPACE = re.compile(r"<[^<>]*+>\s")
 _TEMPLATE = re.compile(r"\{[%{#]")
 _SHELL = re.compile(
     r"""
@@ -130,7 +131,9 @@ def language_of(line: str) -> str | None:
         return None
     if _MARKUP.match(text) or _TEMPLATE.match(text):
         closed = text.endswith((">", "}}", "%}"))
-        return "html" if closed or not prosy(_TAG.sub(" ", text)) else None
+        # '<b> makes text bold' speaks of a tag, '<b>text' uses it.
+        used = not _TAG_AND_SPACE.match(text) and not prosy(_TAG.sub(" ", text))
+        return "html" if closed or used else None
     if _SQL.match(text):
         return "sql"
     if prosy(text):

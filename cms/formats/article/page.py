@@ -66,7 +66,7 @@ _MONTH_FIRST = re.compile(
 
 
 def dated(text: str) -> str:
-    """Return the date of a line such as 'Last Updated : 15 Jun, 2024' as ISO 8601, else ''."""
+    """Return the date of a line such as 'Last Updated : 3 Mar, 2025' as ISO 8601, else ''."""
     found = _DATED.match(text.strip())
     return iso_date(found["date"]) if found else ""
 

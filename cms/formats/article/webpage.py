@@ -219,7 +219,9 @@ def _keep_line_breaks(main: Tag) -> None:
     for code in _elements(main, {"pre", "code"}):
         breaks = _elements(code, {"br"})
         for each in breaks:
-            each.append("\n")
+            # A <code> in a <pre> has been there already.
+            if not each.contents:
+                each.append("\n")
         if breaks and code.name == "code" and _stands_alone(code):
             code.name = "pre"
 
@@ -258,10 +260,11 @@ class _Converter(MarkdownConverter):
         text: str = super().process_tag(node, parent_tags)  # type: ignore[misc]
         if node.name not in _BLOCKS or node.sourceline is None:
             return text
-        start = len(text) - len(text.lstrip("\n"))
-        return (
-            f"{text[:start]}\ue000{node.sourceline}\ue001{text[start:]}" if text.strip() else text
-        )
+        inner = text.lstrip("\n")
+        if not inner.strip() or _MARK.match(inner):
+            # What the element begins with has its own, more exact number.
+            return text
+        return f"{text[: len(text) - len(inner)]}\ue000{node.sourceline}\ue001{inner}"
 
     def process_text(self, el: NavigableString, parent_tags: set[str]) -> str:
         """Write a piece of text; the library's own way is quadratic in runs of white space."""
