@@ -251,3 +251,31 @@ def test_the_slash_goes_to_the_search(page: Page) -> None:
     page.keyboard.type("view")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 found")).to_be_visible()
+
+
+def test_a_question_is_found_opened_and_sent_on_by_keyboard_alone(
+    site: Site, open_page: Open, question: Question
+) -> None:
+    page = open_page("Edith")
+    keys = page.keyboard
+    keys.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    page.get_by_role("link", name="Questions", exact=True).press("Enter")
+    keys.press("/")
+    keys.type("function")
+    keys.press("Enter")
+    page.get_by_role("link", name=question.stem).press("Enter")
+    menu = page.locator("summary", has_text="More")
+    menu.press("Enter")
+    expect(page.get_by_role("button", name="Submit for review")).to_be_visible()
+    keys.press("Tab")
+    keys.press("Escape")
+    expect(menu).to_be_focused()
+    expect(page.get_by_role("button", name="Submit for review")).to_be_hidden()
+    menu.press("Enter")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(page.get_by_text("Submitted for review.")).to_be_visible()
+    expect(page.locator("#state")).to_have_text("in review")

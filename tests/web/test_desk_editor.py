@@ -78,6 +78,12 @@ def test_a_new_question_is_saved_with_all_that_was_typed(
     assert notes_of(desk.get(done.location).text) == ["Saved as revision 1."]
 
 
+def test_a_new_question_offers_an_answer_even_after_a_refusal(desk: FlaskClient) -> None:
+    assert "answers[0].body" in fields_of(desk.get("/admin/questions/new/").text)
+    refused = submit(desk, "/admin/questions/new/", stem="")
+    assert "answers[0].body" in fields_of(refused.text)
+
+
 def test_opening_and_saving_unchanged_makes_no_revision(
     desk: FlaskClient, session: Session
 ) -> None:

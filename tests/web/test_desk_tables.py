@@ -219,7 +219,7 @@ def test_a_correction_is_filed_decided_and_public(
     assert filed.location == f"/admin/questions/{question.id}/#corrections"
     correction = only_correction(session)
     assert (correction.claim, correction.answer_uid) == ("The port is `8000`.", uid)
-    assert "The port is `8000`." in reporter.get(filed.location).text
+    assert "The port is <code>8000</code>." in reporter.get(filed.location).text
     details = f"/admin/corrections/{correction.id}/"
     assert "An editor will decide." in reporter.get(details).text
     submit(desk, f"/admin/questions/{question.id}/", op="publish", stem="Mended?")

@@ -176,6 +176,8 @@ class EditorPages(GuardedView):
         return self.render("admin/questions/preview.html", rendered=rendered(_posted()))
 
     def _page(self, question: Question | None, form: QuestionForm, *, unsaved: bool = False) -> str:
+        if question is None and not form.answers:
+            form.step("add-answer")
         return self.render(
             "admin/questions/edit.html",
             question=question,
