@@ -7,11 +7,12 @@ from cms.formats.csv import CSV
 from cms.formats.format import Format
 from cms.formats.item import Upload
 from cms.formats.json import JSON, JSONL
+from cms.formats.markdown import MARKDOWN
 
 __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: the narrower shape comes first.
-FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV)}
+FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV, MARKDOWN)}
 
 
 def by_name(name: str) -> Format:
@@ -33,8 +34,9 @@ def by_extension(file_name: str) -> Format | None:
     The longest extension wins: 'x.moodle.xml' is not 'xml'. A format that can
     only be read is found too; a caller that writes has to look at `write`.
     """
-    for found in sorted(FORMATS.values(), key=lambda each: -len(each.extension)):
-        if file_name.lower().endswith(f".{found.extension}"):
+    endings = [(ending, each) for each in FORMATS.values() for ending in each.endings]
+    for ending, found in sorted(endings, key=lambda pair: -len(pair[0])):
+        if file_name.lower().endswith(ending):
             return found
     return None
 
