@@ -37,7 +37,6 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_IDLE": timedelta(minutes=30),
     "SESSION_LIFETIME": timedelta(hours=8),
-    "RESET_LINK_LIFETIME": timedelta(minutes=15),
 }
 
 

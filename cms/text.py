@@ -21,12 +21,12 @@ def normalize_text(text: str) -> str:
 
 
 def normalize_line(text: str) -> str:
-    """Return `text` normalised, on one line, with single spaces and no outer space."""
+    """Return `text` normalized, on one line, with single spaces and no outer space."""
     return " ".join(normalize_text(text).split())
 
 
 def normalize_body(text: str) -> str:
-    """Return Markdown normalised, without blank lines around it or spaces at its end."""
+    """Return Markdown normalized, without blank lines around it or spaces at its end."""
     return normalize_text(text).strip("\n").rstrip()
 
 

@@ -136,7 +136,7 @@ def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> I
     server: str = request.getfixturevalue("postgresql_server")
     name = f"bank_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_bank")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_bank STRATEGY FILE_COPY")
     yield database_of(server, name)
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import ImportWarning, Publication, Question, User
+from cms.services.corrections import accept, open_correction
 from cms.services.publishing import publish
 from cms.services.questions import create
 from cms.services.tags import resolve
+from cms.vocabulary import CorrectionKind, Difficulty
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -72,3 +74,49 @@ def publication_of(session: Session, question: Question) -> Publication | None:
     return session.scalar(
         select(Publication).filter_by(uid=question.uid).execution_options(populate_existing=True)
     )
+
+
+def make_bank(session: Session) -> None:
+    """Three live questions in four releases, one of them corrected, and a draft."""
+    kept = make_published(
+        session,
+        "Where does Flask keep the `session`?",
+        context="Think of *two* browsers.",
+        tags=["flask/sessions", "http"],
+        difficulty=Difficulty.medium,
+        answers=[
+            AnswerItem(
+                body="In a **cookie**.\n\n## Why\n\n"
+                "```python run\nprint(1)\n```\n\n```output\n1\n```",
+                applies_to="Flask >= 2.2",
+                sources=[
+                    SourceItem(url="https://example.org/s", title="Sessions"),
+                    SourceItem(url="https://example.org/plain"),
+                ],
+            ),
+            AnswerItem(label="Short", body="In a cookie."),
+            AnswerItem(
+                label="For experts",
+                body="Signed by `itsdangerous`.",
+                applies_to="Flask >= 3",
+                sources=[SourceItem(url="https://example.org/s", title="Sessions")],
+            ),
+        ],
+    )
+    correction = open_correction(
+        session,
+        kept,
+        kind=CorrectionKind.factual,
+        claim="It is kept on the *server*.",
+        explanation="The browser keeps it.",
+        sources=[SourceItem(url="https://example.org/e", title="Evidence")],
+        credit="Grace",
+        by=None,
+        at=AT,
+    )
+    accept(session, correction, fixed_in=1, by=None, at=AT + timedelta(days=1))
+    publish(session, [kept], by=None, at=AT + timedelta(days=1))
+    session.commit()
+    make_published(session, tags=["flask/basics"], difficulty=Difficulty.easy)
+    make_published(session, "What is HTTP?", body="A protocol.", tags=["http"])
+    make_question(session, "A draft?", tags=["secret"])

@@ -17,6 +17,7 @@ from cms.cli.curation import publish_command, retire_command
 from cms.cli.exchange import export_command, import_command
 from cms.cli.operations import demo_command, serve_command
 from cms.errors import CmsError
+from cms.extensions import db
 
 COMMANDS: tuple[click.Command, ...] = (
     init_command,
@@ -52,6 +53,7 @@ def _one_line_errors(run: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return run(*args, **kwargs)
         except CmsError as error:
+            db.session.rollback()
             raise click.ClickException(str(error)) from error
         except (OperationalError, ProgrammingError) as error:
             cause = str(error.orig).strip().partition("\n")[0]

@@ -104,11 +104,11 @@ def reset(name: str) -> None:
 def _print_link(user: User) -> None:
     """Issue a link, commit and print it with the time at which it dies."""
     at = datetime.now(UTC)
-    lifetime = current_app.config["RESET_LINK_LIFETIME"]
-    token = accounts.issue_link(db.session(), user, by=None, at=at, lifetime=lifetime)
+    token = accounts.issue_link(db.session(), user, by=None, at=at)
     db.session.commit()
     base = current_app.config["BASE_URL"] or LOCAL_URL
-    click.echo(f"This link sets the password, once, until {at + lifetime:%Y-%m-%d %H:%M} UTC:")
+    until = at + accounts.LINK_LIFETIME
+    click.echo(f"This link sets the password, once, until {until:%Y-%m-%d %H:%M} UTC:")
     click.echo(f"{base}/account/link/{token}")
 
 

@@ -11,7 +11,6 @@ import click
 import flask_migrate
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from cms.services.accounts import add_user, issue_link, redeem
 from flask import current_app
 from granian import Granian
 from granian.constants import Interfaces
@@ -22,6 +21,7 @@ from cms.cli.exchange import import_command
 from cms.errors import InvalidInput, WrongState
 from cms.extensions import db
 from cms.models import Question, User
+from cms.services.accounts import add_user, issue_link, redeem
 from cms.vocabulary import Role
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -44,7 +44,7 @@ _EXTERNAL_ID_LIMIT = 200
 
 
 class Gate:
-    """Where the questions of one file pass: normalised, checked, and none of them twice.
+    """Where the questions of one file pass: normalized, checked, and none of them twice.
 
     `where` joins a row's place and a path to a place that people can find.
     """
@@ -86,7 +86,7 @@ def problems(content: Content) -> list[str]:
 
 
 def faults(content: Content) -> Iterator[Fault]:
-    """Yield what is wrong with normalised content. A draft may lack answers, never its stem."""
+    """Yield what is wrong with normalized content. A draft may lack answers, never its stem."""
     yield from _uid("uid", content.uid)
     if content.slug is not None:
         yield from _slug("slug", content.slug)
@@ -114,7 +114,7 @@ def faults(content: Content) -> Iterator[Fault]:
 
 
 def tag_faults(tag: TagItem) -> Iterator[Fault]:
-    """Yield what is wrong with a normalised tag."""
+    """Yield what is wrong with a normalized tag."""
     yield from _uid("uid", tag.uid)
     yield from _tag_path("slug", tag.slug)
     yield from _line("name", tag.name)
@@ -122,7 +122,7 @@ def tag_faults(tag: TagItem) -> Iterator[Fault]:
 
 
 def deck_faults(deck: DeckItem) -> Iterator[Fault]:
-    """Yield what is wrong with a normalised deck."""
+    """Yield what is wrong with a normalized deck."""
     yield from _slug("slug", deck.slug)
     if not deck.title:
         yield "title", "It is empty. Name the deck."
@@ -346,7 +346,7 @@ def _normalized_provenance(provenance: ProvenanceItem | None) -> ProvenanceItem 
 
 
 def _normalized_values(value: Any) -> Any:
-    """Normalise every text in a value of JSON, such as a deck's filter."""
+    """Normalize every text in a value of JSON, such as a deck's filter."""
     if isinstance(value, str):
         return normalize_text(value)
     if isinstance(value, list):

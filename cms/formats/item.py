@@ -33,7 +33,7 @@ URL_PATTERN = r"[Hh][Tt][Tt][Pp][Ss]?://\S+"
 def _described(pattern: str, limit: int) -> Meta:
     """What the published schema says of a text; `cms.formats.checks` enforces it.
 
-    The decoder does not: it would refuse text that is only not normalised yet,
+    The decoder does not: it would refuse text that is only not normalized yet,
     in words that nobody understands.
     """
     return Meta(extra_json_schema={"pattern": f"^{pattern}$", "maxLength": limit})

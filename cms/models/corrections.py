@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cms.models.accounts import User
-from cms.models.base import Base, Line, LongText, Uid, new_uid
+from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText, Uid, new_uid
 from cms.models.questions import Question, Source
 from cms.vocabulary import CorrectionKind, CorrectionStatus
 
@@ -22,7 +22,7 @@ class Correction(Base):
     """
 
     __tablename__ = "correction"
-    __table_args__ = (Index(None, "status", "created_at"),)
+    __table_args__ = (Index(None, "status", "created_at"), IDS_ARE_NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)

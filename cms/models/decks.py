@@ -12,7 +12,7 @@ from cms.models.base import Base, Line, LongText, Slug, Uid
 
 
 class Deck(Base):
-    """A selection: `filter` holds tags (all, any, none), difficulty and text; members come first."""
+    """A selection: `filter` holds tags (all, any, none), difficulty and text."""
 
     __tablename__ = "deck"
 

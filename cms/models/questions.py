@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cms.models.accounts import User
-from cms.models.base import Base, Line, LongText, Slug, Uid, new_uid
+from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText, Slug, Uid, new_uid
 from cms.vocabulary import Difficulty, Origin, Stage, Status
 
 question_tag = Table(
@@ -23,6 +23,7 @@ class Tag(Base):
     """A label. `slug` is the whole path ('flask/basics'); `parent` is the tag of its head."""
 
     __tablename__ = "tag"
+    __table_args__ = IDS_ARE_NEVER_REUSED
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
@@ -51,7 +52,11 @@ class Question(Base):
     """
 
     __tablename__ = "question"
-    __table_args__ = (Index(None, "updated_at", "id"), Index(None, "stage", "updated_at"))
+    __table_args__ = (
+        Index(None, "updated_at", "id"),
+        Index(None, "stage", "updated_at"),
+        IDS_ARE_NEVER_REUSED,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
@@ -105,7 +110,7 @@ class Answer(Base):
     """A model answer. The one at position 0 is the canonical one."""
 
     __tablename__ = "answer"
-    __table_args__ = (Index(None, "question_id", "position"),)
+    __table_args__ = (Index(None, "question_id", "position"), IDS_ARE_NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)

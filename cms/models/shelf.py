@@ -1,4 +1,4 @@
-"""The shelf: everything public, denormalised. The public side reads nothing else."""
+"""The shelf: everything public, denormalized. The public side reads nothing else."""
 
 from __future__ import annotations
 
@@ -47,13 +47,19 @@ class Change(Base):
 class Publication(Base):
     """One live question as the public reads it.
 
-    `document` is its Item as JSON text, `html` the rendered and sanitised parts
+    `document` is its Item as JSON text, `html` the rendered and sanitized parts
     as JSON text (cms.services.shelf.Rendered), `tags` its tag slugs, `release`
     the one that last changed the row.
     """
 
     __tablename__ = "publication"
-    __table_args__ = (Index(None, "release", "id"), Index(None, "title_key", "id"))
+    __table_args__ = (
+        Index(None, "release", "id"),
+        Index(None, "title_key", "id"),
+        # Without the sort keys in the index, a list of one difficulty sorts a third of the bank.
+        Index(None, "difficulty", "release", "id"),
+        Index(None, "difficulty", "title_key", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[Uid] = mapped_column(unique=True)
@@ -61,7 +67,7 @@ class Publication(Base):
     stem: Mapped[LongText]
     title_key: Mapped[str] = mapped_column(String(120))
     summary: Mapped[LongText]
-    difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
+    difficulty: Mapped[Difficulty | None]
     tags: Mapped[list[str]] = mapped_column(JSON)
     html: Mapped[LongText]
     document: Mapped[LongText]

@@ -127,7 +127,7 @@ def reject(
 
 
 def _checked(item: CorrectionItem) -> CorrectionItem:
-    """Return a correction normalised, checked by the same rules as in every file."""
+    """Return a correction normalized, checked by the same rules as in every file."""
     prefix = "corrections[0]."
     carrier = normalized(Item(stem="-", corrections=[item]))
     found = [(path.removeprefix(prefix), text) for path, text in content_faults(carrier)]

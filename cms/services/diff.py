@@ -10,7 +10,8 @@ from cms.formats.item import AnswerItem, Content
 # Comparing costs the square of the pieces at worst: longer stretches count as wholly replaced.
 COMPARED_PIECES = 2_000
 
-_PIECES = re.compile(r"\w+|\n|[^\S\n]+|[^\w\s]")
+# Addresses, versions and dotted names are words: half of one that changed says nothing.
+_PIECES = re.compile(r"\w+(?:[.:/@-]\w+)*|\n|[^\S\n]+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,16 @@ class Conflict:
     base: str | None
     theirs: str
     mine: str
+
+    @property
+    def only_theirs(self) -> bool:
+        """Whether it is known that they alone changed this part."""
+        return self.base is not None and self.mine == self.base
+
+    @property
+    def only_mine(self) -> bool:
+        """Whether it is known that I alone changed this part."""
+        return self.base is not None and self.theirs == self.base
 
     @property
     def segments_of_theirs(self) -> list[Segment]:
@@ -127,6 +138,21 @@ def conflicts(*, mine: Content, theirs: Content, base: Content | None) -> list[C
         )
         for change in compare(theirs, mine)
     ]
+
+
+def mergeable(found: list[Conflict], theirs: Content) -> list[Conflict]:
+    """Return the parts that they alone changed: taking these over loses nothing of mine.
+
+    An answer that they removed is one of them only where I changed nothing in it.
+    """
+    held = {f"answers/{answer.uid}" for answer in theirs.answers}
+    touched = {each.key.rpartition("/")[0] for each in found if not each.only_theirs}
+
+    def safe(each: Conflict) -> bool:
+        answer = each.key.rpartition("/")[0]
+        return not answer or answer in held or answer not in touched
+
+    return [each for each in found if each.only_theirs and safe(each)]
 
 
 def _pairs(old: Content, new: Content) -> Iterator[tuple[str, str, str, str]]:

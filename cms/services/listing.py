@@ -102,7 +102,8 @@ class Cursor:
         :raises InvalidInput: when it did not write this
         """
         try:
-            raw = base64.b64decode(word.encode("ascii") + b"==", altchars=b"-_", validate=True)
+            padded = word.encode("ascii") + b"=" * (-len(word) % 4)
+            raw = base64.b64decode(padded, altchars=b"-_", validate=True)
             cursor = cls(*msgspec.json.decode(raw, type=tuple[Sort, _Number | _Title, _Number]))
         except (UnicodeError, binascii.Error, msgspec.DecodeError) as error:
             raise _damaged() from error
@@ -219,7 +220,9 @@ def _columns() -> Select[*tuple[Any, ...]]:
 
 def _criteria(tags: Iterable[str], difficulty: Difficulty | None) -> list[ColumnElement[bool]]:
     criteria: list[ColumnElement[bool]] = [
-        exists().where(PublicationTag.publication_id == Publication.id, PublicationTag.tag == tag)
+        exists()
+        .where(PublicationTag.publication_id == Publication.id, PublicationTag.tag == tag)
+        .correlate(Publication)
         for tag in tags
     ]
     if difficulty is not None:

@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 class Attempt:
     """A log-in that was counted and waits for its password to be checked.
 
-    `user_id` and `password_hash` are None where the name cannot log in at all;
-    `rows` are the keys of what was counted, taken back when the log-in succeeds.
+    `user_id` and `password_hash` are None where nobody has the name; `rows` are
+    the keys of what was counted, taken back when the log-in succeeds.
     """
 
     address: str
@@ -64,9 +64,7 @@ def open_attempt(session: Session, name: str, address: str, *, at: datetime) -> 
         raise TooManyAttempts("Too many log-ins failed.", wait=max(waits))
     rows = [LoginAttempt(subject=subject, at=at) for subject in subjects]
     session.add_all(rows)
-    user = session.scalar(
-        select(User).where(User.name_key == name_key(name), User.disabled_at.is_(None))
-    )
+    user = session.scalar(select(User).where(User.name_key == name_key(name)))
     session.flush()
     return Attempt(
         address,

@@ -76,9 +76,12 @@ def _overlay_answers(
     for index, answer in enumerate(stated):
         by_position = free.pop(0) if answer.uid is None and free else None
         held = by_uid.get(answer.uid) if answer.uid is not None else by_position
+        if held is None and answer_drops(drops, index, "body"):
+            # Sources alone, without a column for the text, make no answer.
+            continue
         result.append(_overlay_answer(held, answer, index, drops))
     if "answers[1:]" in drops:
-        result += under[len(stated) :]
+        result += under[max(1, len(stated)) :]
     return result
 
 

@@ -243,7 +243,7 @@ def lock(session: Session, question: Question) -> None:
 
 
 def checked(content: Content) -> Content:
-    """Return `content` normalised, without answers in which nothing was written.
+    """Return `content` normalized, without answers in which nothing was written.
 
     :raises InvalidContent: with every fault and its remedy
     """

@@ -280,7 +280,7 @@ def latest_corrections(session: Session, uids: Iterable[str]) -> dict[str, int]:
         .where(PublishedCorrection.question_uid.in_(list(uids)))
         .group_by(PublishedCorrection.question_uid)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def errata(session: Session, *, before: int | None = None, limit: int) -> list[Erratum]:

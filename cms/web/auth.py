@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from flask import (
     Blueprint,
@@ -158,10 +158,7 @@ def safe_next(target: str) -> str | None:
     plain = unquote(target)
     if len(target) > LONGEST_NEXT or _TREACHEROUS.search(plain):
         return None
-    if not target.startswith("/") or plain.startswith("//"):
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc else target
+    return target if target.startswith("/") and not plain.startswith("//") else None
 
 
 def _open_attempt(name: str, now: datetime) -> logins.Attempt:

@@ -206,11 +206,14 @@ class ResponseCache:
         self._trusts_all = hosts is None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            response = self._app(environ, start_response)
+            # Whoever publishes through this process sees it here at once.
+            self._look.forget()
+            return response
         path = environ.get("PATH_INFO", "")
-        if (
-            environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
-            or not keepable(path)
-            or not (self._trusts_all or self._is_trusted(environ.get("HTTP_HOST", "")))
+        if not keepable(path) or not (
+            self._trusts_all or self._is_trusted(environ.get("HTTP_HOST", ""))
         ):
             return self._app(environ, start_response)
         query = environ.get("QUERY_STRING", "")

@@ -131,7 +131,7 @@ def error_page(
     words do. A page is `framed` like every other of the site unless the server
     itself is at fault: then it asks neither the database nor the routes for anything.
     """
-    # What a failed request wrote must not be committed by what follows.
+    # A failed transaction holds SQLite's write lock, and nothing can be read in it.
     db.session.rollback()
     title, advice = PAGES.get(status, PAGES[400 if status < 500 else 500])
     message = message or advice

@@ -38,6 +38,8 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
 # Responses of these blueprints depend on nobody's log-in: they may be kept, and set no cookie.
 PUBLIC_BLUEPRINTS = frozenset({"public"})
+# Posts that only show what they were sent: an editor's preview must not wait for an import.
+READ_ONLY_POSTS = frozenset({"/admin/questions/preview"})
 # Its address holds a secret.
 LINK_ENDPOINT = "auth.link"
 
@@ -55,13 +57,14 @@ class PrivateCookies(SecureCookieSessionInterface):
 
 
 class LocklessReads:
-    """Runs GET and HEAD inside `reading()`: on SQLite, a page view waits for no writer."""
+    """Runs what only reads inside `reading()`: on SQLite, a page view waits for no writer."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+        reads = environ["REQUEST_METHOD"] in {"GET", "HEAD"}
+        if not reads and environ.get("PATH_INFO") not in READ_ONLY_POSTS:
             return self.app(environ, start_response)
         with reading():
             return self.app(environ, start_response)

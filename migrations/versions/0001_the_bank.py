@@ -99,7 +99,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("uid", name=op.f("uq_publication_uid")),
     )
     with op.batch_alter_table("publication", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_publication_difficulty"), ["difficulty"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_publication_difficulty_release_id"),
+            ["difficulty", "release", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_publication_difficulty_title_key_id"),
+            ["difficulty", "title_key", "id"],
+            unique=False,
+        )
         batch_op.create_index(
             batch_op.f("ix_publication_release_id"), ["release", "id"], unique=False
         )
@@ -182,6 +191,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tag")),
         sa.UniqueConstraint("slug", name=op.f("uq_tag_slug")),
         sa.UniqueConstraint("uid", name=op.f("uq_tag_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("tag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tag_parent_id"), ["parent_id"], unique=False)
@@ -362,6 +372,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_question")),
         sa.UniqueConstraint("slug", name=op.f("uq_question_slug")),
         sa.UniqueConstraint("uid", name=op.f("uq_question_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("question", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_question_assignee_id"), ["assignee_id"], unique=False)
@@ -409,6 +420,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
         sa.UniqueConstraint("uid", name=op.f("uq_answer_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.create_index(
@@ -508,6 +520,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
         sa.UniqueConstraint("number", name=op.f("uq_correction_number")),
         sa.UniqueConstraint("uid", name=op.f("uq_correction_uid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("correction", schema=None) as batch_op:
         batch_op.create_index(
@@ -857,7 +870,8 @@ def downgrade() -> None:
     with op.batch_alter_table("publication", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_publication_title_key_id"))
         batch_op.drop_index(batch_op.f("ix_publication_release_id"))
-        batch_op.drop_index(batch_op.f("ix_publication_difficulty"))
+        batch_op.drop_index(batch_op.f("ix_publication_difficulty_title_key_id"))
+        batch_op.drop_index(batch_op.f("ix_publication_difficulty_release_id"))
 
     op.drop_table("publication")
     with op.batch_alter_table("login_attempt", schema=None) as batch_op:

@@ -19,14 +19,14 @@ def test_what_the_bank_holds_is_its_own_normal_form(item: Item) -> None:
 
 
 @given(text=any_text)
-def test_normalising_twice_changes_nothing_more(text: str) -> None:
+def test_normalizing_twice_changes_nothing_more(text: str) -> None:
     content = Content(stem=text, context=text, tags=[text, text], answers=[AnswerItem(body=text)])
     once = normalized(content)
     assert normalized(once) == once
     assert once.tags == list(dict.fromkeys(once.tags))
 
 
-def test_normalising_leaves_what_it_was_given_alone() -> None:
+def test_normalizing_leaves_what_it_was_given_alone() -> None:
     given_item = Item(stem=" a ", answers=[AnswerItem(body="b\n")])
     assert normalized(given_item).stem == "a"
     assert given_item == Item(stem=" a ", answers=[AnswerItem(body="b\n")])

@@ -138,7 +138,7 @@ def test_absent_optional_keys_take_their_defaults() -> None:
     assert row.item == Item(stem="What is it?")
 
 
-def test_text_is_normalised_on_entry() -> None:
+def test_text_is_normalized_on_entry() -> None:
     stem = "a\u0000b\r\n\u0085c\u001fd"
     row = only(read_lines(json.dumps({"stem": stem, "context": "\r\n\r\nx\ry\x07  \n"})).rows)
     assert row.item is not None

@@ -14,13 +14,21 @@ from cms.extensions import db, read_engine
 from cms.models import Source, User
 from cms.models.engine import reading
 from cms.vocabulary import Role
-from tests.factories import AT
+from tests.factories import AT, make_question
 
 
 def test_a_source_belongs_to_exactly_one_thing(session: Session) -> None:
     session.add(Source(url="https://example.org"))
     with pytest.raises(IntegrityError, match="one_owner"):
         session.flush()
+
+
+def test_the_id_of_a_deleted_question_is_never_given_again(session: Session) -> None:
+    gone = make_question(session, "Gone?")
+    number = gone.id
+    session.delete(gone)
+    session.commit()
+    assert make_question(session, "New?").id > number
 
 
 def test_times_are_kept_in_utc_and_refused_without_a_zone(session: Session) -> None:

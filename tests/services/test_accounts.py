@@ -544,6 +544,18 @@ def test_no_transaction_is_open_while_a_password_is_checked(
     assert open_ones == [False]
 
 
+def test_a_login_that_overlaps_the_disabling_of_its_account_fails(
+    session: Session, ada: User
+) -> None:
+    bob = accounts.add_user(session, "Bob", Role.editor, by=ada, at=NOW)
+    set_password(session, bob)
+    attempt = logins.open_attempt(session, "Bob", HOME, at=NOW)
+    accounts.disable(session, bob, by=ada, at=NOW)
+    session.commit()
+    with pytest.raises(InvalidInput, match="wrong"):
+        logins.authenticate(session, attempt, PASSWORD, at=NOW)
+
+
 def test_a_login_that_overlaps_a_change_of_the_password_fails(session: Session, ada: User) -> None:
     attempt = logins.open_attempt(session, "Ada", HOME, at=NOW)
     set_password(session, ada, ANOTHER)
@@ -715,6 +727,15 @@ def test_a_session_dies(
     token = logins.start_session(session, bob, at=NOW)
     assert logins.session_user(session, token, at=NOW) is bob
     kill(session, bob, token)
+    assert logins.session_user(session, token, at=NOW) is None
+
+
+def test_a_session_that_began_while_its_account_was_disabled_is_dead(
+    session: Session, ada: User
+) -> None:
+    bob = accounts.add_user(session, "Bob", Role.editor, by=ada, at=NOW)
+    accounts.disable(session, bob, by=ada, at=NOW)
+    token = logins.start_session(session, bob, at=NOW)
     assert logins.session_user(session, token, at=NOW) is None
 
 

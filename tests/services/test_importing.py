@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed
 from cms.formats import FORMATS
-from cms.formats.item import Upload
+from cms.formats.item import AnswerItem, Upload
 from cms.models import (
     Answer,
     Base,
@@ -211,6 +211,20 @@ def test_an_absent_column_is_left_alone_and_an_empty_cell_clears(session: Sessio
     data = f"uid,revision,stem,tags\r\n{question.uid},1,One?,\r\n"
     assert actions(bring(session, data, "csv")) == ["update"]
     assert (question.difficulty, question.tags) == ("hard", [])
+
+
+def test_an_empty_answer_cell_clears_the_canonical_answer_alone(session: Session) -> None:
+    answers = [AnswerItem(body="Long."), AnswerItem(label="Short", body="S.")]
+    question = make_published(session, "One?", answers=answers)
+    data = f"uid,revision,stem,answer\r\n{question.uid},1,One?,\r\n"
+    assert actions(bring(session, data, "csv")) == ["update"]
+    assert [(a.label, a.body) for a in question.answers] == [("Short", "S.")]
+
+
+def test_sources_without_a_column_for_the_answer_make_none(session: Session) -> None:
+    question = make_question(session, "One?", answers=[])
+    data = f"uid,revision,stem,sources\r\n{question.uid},1,One?,https://example.org\r\n"
+    assert actions(bring(session, data, "csv")) == ["unchanged"]
 
 
 def test_rows_without_uid_get_the_same_uid_every_time(session: Session) -> None:

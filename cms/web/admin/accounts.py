@@ -63,7 +63,7 @@ class AccountsView(TableView):
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(User.name_key.contains(words.casefold(), autoescape=True))
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         return [User.name_key]
 
     @expose("/new/", methods=("GET", "POST"))
@@ -81,8 +81,7 @@ class AccountsView(TableView):
                 problems = put_beside(form, error)
             else:
                 return self._show_link(user, token)
-        page = self.render("admin/accounts/new.html", form=form, row=None, problems=problems)
-        return page if request.method == "GET" else (page, 422)
+        return self.render("admin/accounts/new.html", form=form, row=None, problems=problems)
 
     @expose("/<id>/")
     def details_view(self, id: str) -> ResponseReturnValue:

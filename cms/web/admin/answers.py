@@ -21,9 +21,17 @@ from cms.extensions import db
 from cms.models import Answer, Question, Source
 from cms.services import questions
 from cms.services.content import content_of
-from cms.services.search import matches
 from cms.text import normalize_line
-from cms.web.admin.base import ListFilter, Row, TableView, actor, find, now, transaction
+from cms.web.admin.base import (
+    ListFilter,
+    Row,
+    TableView,
+    actor,
+    find,
+    hits,
+    now,
+    transaction,
+)
 from cms.web.admin.editor import may_write, opened
 from cms.web.admin.forms import QuestionForm
 
@@ -61,10 +69,9 @@ class AnswersView(TableView):
         return select(Answer).join(Answer.question)
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
-        hits = matches(db.session(), Question, words).cte("hits").prefix_with("MATERIALIZED")
-        return query.where(Answer.question_id.in_(select(hits.c.id)))
+        return query.where(Answer.question_id.in_(hits(words)))
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         return [Question.updated_at.desc(), Question.id.desc(), Answer.position]
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
@@ -93,7 +100,7 @@ class AnswersView(TableView):
             .options(load_only(Question.stem))
         )
         if words:
-            offered = offered.where(Question.id.in_(matches(db.session(), Question, words)))
+            offered = offered.where(Question.id.in_(hits(words)))
         return self.render(
             "admin/answers/new.html",
             words=words,

@@ -67,5 +67,5 @@ def subjects(objects: Iterable[str]) -> dict[str, tuple[str, str, int]]:
         f"{kind}:{uid}": (kind, words, key)
         for kind, statement in asked.items()
         if wanted[kind]
-        for uid, words, key in db.session.execute(statement).tuples()
+        for uid, words, key in db.session.execute(statement)
     }

@@ -1,4 +1,8 @@
-"""What every page of the desk shares: the gate, the frame, the list."""
+"""What every page of the desk shares: the gate, the frame, the list.
+
+A form that is refused is shown again with status 200, as Flask-Admin does: a
+browser reports any other status of a page as an error of the page.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,15 @@ from flask_admin.contrib.sqla import ModelView
 from flask_admin.form import BaseForm
 from flask_admin.model.filters import BaseFilter
 from flask_login import current_user
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cms.errors import CmsError, InvalidContent, InvalidInput, NotFound
 from cms.extensions import db, login
-from cms.models import Base, User
+from cms.models import Base, Question, User
 from cms.services.permissions import may
+from cms.services.search import matches
 from cms.text import normalize_line
 from cms.vocabulary import Role
 from cms.web.admin.navigation import sections
@@ -68,6 +73,16 @@ def find(model: type[Row], key: int | str, words: str) -> Row:
     if row is None:
         raise NotFound(f"There is no such {words}. It may have been deleted.")
     return row
+
+
+def hits(words: str) -> Select[Any]:
+    """Return a select of the ids of questions that have `words`, the newest `COUNT_LIMIT` of them.
+
+    It is read once and first: else PostgreSQL walks a whole table in the order of its list.
+    """
+    newest = matches(db.session(), Question, words).order_by(literal_column("id").desc())
+    found = newest.limit(COUNT_LIMIT).cte("hits").prefix_with("MATERIALIZED")
+    return select(found.c.id)
 
 
 class GuardedView(BaseView):
@@ -203,7 +218,7 @@ class TableView(GuardedView, ModelView):
         count = db.session.scalar(select(func.count()).select_from(counted)) or 0
         column = self._sortable_columns.get(sort_column)
         order = (
-            self.default_order()
+            self.default_order(search)
             if column is None
             else [column.desc() if sort_desc else column, key.desc() if sort_desc else key]
         )
@@ -215,7 +230,7 @@ class TableView(GuardedView, ModelView):
         )
         return count, list(db.session.scalars(statement))
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         """The order of a list that nobody sorted: the newest first."""
         return [self.model.id.desc()]
 

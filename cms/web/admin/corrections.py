@@ -14,17 +14,16 @@ from sqlalchemy.orm import contains_eager, joinedload
 from wtforms import SelectField, StringField, TextAreaField
 
 from cms.errors import CmsError, InvalidInput
-from cms.extensions import db
 from cms.formats.item import SourceItem
 from cms.models import Correction, Question
 from cms.services import corrections
-from cms.services.search import matches
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Role
 from cms.web.admin.base import (
     ListFilter,
     TableView,
     actor,
     find,
+    hits,
     now,
     put_beside,
     transaction,
@@ -90,7 +89,7 @@ class CorrectionsView(TableView):
         return query.where(
             or_(
                 func.lower(Correction.claim).contains(words.casefold(), autoescape=True),
-                Correction.question_id.in_(matches(db.session(), Question, words)),
+                Correction.question_id.in_(hits(words)),
             )
         )
 
@@ -116,14 +115,13 @@ class CorrectionsView(TableView):
                 flash("Filed. It waits for an editor's decision.", "success")
                 url = self.get_url("desk_questions.edit_view", id=question.id)
                 return redirect(f"{url}#corrections", 303)
-        page = self.render(
+        return self.render(
             "admin/corrections/new.html",
             question=question,
             form=form,
             problems=problems,
             rendered=rendered(opened(question)),
         )
-        return page if request.method == "GET" else (page, 422)
 
     def _file(self, question: Question, form: CorrectionForm) -> None:
         url, title = (form.source_url.data or "").strip(), (form.source_title.data or "").strip()

@@ -61,7 +61,7 @@ class EditorPages(GuardedView):
             return self._save(question, form, verb)
         if question is not None and verb.startswith("theirs:"):
             form.take(verb.removeprefix("theirs:"), readable(content_of(question)))
-            return self.conflict(question, form)
+            return self._conflict(question, form, began=request.form.get("base", ""))
         form.step(verb)
         return self._page(question, form, unsaved=True)
 
@@ -73,16 +73,20 @@ class EditorPages(GuardedView):
                 question, saved = written(session, question, form)
         except StaleEdit as error:
             assert question is not None
-            return self.conflict(question, form, by=error.by), 409
+            began, form.seen_version = form.seen_version, str(question.latest_number)
+            return self._conflict(question, form, began=began, by=error.by)
         except InvalidInput as error:
             form.refuse(error)
-            return self._page(question, form, unsaved=True), 422
-        except (NotAllowed, WrongState) as error:
+            return self._page(question, form, unsaved=True)
+        except NotAllowed as error:
             form.errors[""] = str(error)
             return self._page(question, form, unsaved=True), 403
+        except WrongState as error:
+            form.errors[""] = str(error)
+            return self._page(question, form, unsaved=True)
         except IntegrityError:
             form.errors[""] = "Somebody saved the same thing at this moment. Save again."
-            return self._page(question, form, unsaved=True), 409
+            return self._page(question, form, unsaved=True)
         if saved:
             flash(f"Saved as revision {question.latest_number}.", "success")
         elif verb == "save":
@@ -169,11 +173,11 @@ class EditorPages(GuardedView):
 
     @expose("/preview", methods=("POST",))
     def preview(self) -> ResponseReturnValue:
-        # Reading an account began a transaction; rendering must not hold it.
-        db.session.rollback()
         return self.render("admin/questions/preview.html", rendered=rendered(_posted()))
 
     def _page(self, question: Question | None, form: QuestionForm, *, unsaved: bool = False) -> str:
+        if question is None and not form.answers:
+            form.step("add-answer")
         return self.render(
             "admin/questions/edit.html",
             question=question,
@@ -186,26 +190,27 @@ class EditorPages(GuardedView):
             **(beside(question) if question else {}),
         )
 
-    def conflict(self, question: Question, form: QuestionForm, *, by: str = "") -> str:
-        """Show mine, theirs and the base. The next save is deliberate: it names theirs as seen."""
-        base_number = request.form.get("base", form.seen_version)
-        base = None
-        if base_number.isdecimal() and len(base_number) < 10:
-            try:
-                base = readable(revision_content(db.session(), question, int(base_number)))
-            except NotFound:
-                base = None
+    def _conflict(self, question: Question, form: QuestionForm, *, began: str, by: str = "") -> str:
+        """Show mine and theirs, each against the revision `began` from which I began.
+
+        What they alone changed is put into my form at once. The next save is
+        deliberate: the form now names their revision as seen.
+        """
         theirs = readable(content_of(question))
-        form.seen_version = str(question.latest_number)
+        base = _revision(question, began)
+        found = diff.conflicts(mine=form.comparable(theirs), theirs=theirs, base=base)
+        taken = diff.mergeable(found, theirs) if by else []
+        for each in taken:
+            form.take(each.key, theirs)
         return self.render(
             "admin/questions/conflict.html",
             question=question,
             form=form,
             by=by or request.form.get("by", ""),
-            base_number=base_number,
-            conflicts=diff.conflicts(mine=form.comparable(theirs), theirs=theirs, base=base),
+            began=began,
+            taken=taken,
+            conflicts=[each for each in found if each not in taken],
             difficulties=list(Difficulty),
-            editable=True,
             list_url=self.get_url(".index_view"),
         )
 
@@ -231,7 +236,11 @@ class EditorPages(GuardedView):
         if not current_user.is_authenticated:
             return self.ask_to_log_in()
         id = (request.view_args or {}).get("id")
-        question = find(Question, id, "question") if id is not None else None
+        try:
+            question = find(Question, id, "question") if id is not None else None
+        except NotFound:
+            # Nothing to show the form for; the error page gives the typed text back.
+            return error_page(400, STALE_FORM)
         form = _posted()
         form.errors[""] = (
             "Your log-in was renewed since this form was opened. Nothing was saved yet and "
@@ -250,11 +259,9 @@ def _posted() -> QuestionForm:
 
 
 def opened(question: Question | None) -> QuestionForm:
-    """Return the form as it is first shown: the working copy, or a question with one answer."""
+    """Return the form as it is first shown: the working copy, or nothing yet."""
     if question is None:
-        form = QuestionForm(seen_version="0")
-        form.step("add-answer")
-        return form
+        return QuestionForm(seen_version="0")
     return QuestionForm.of(readable(content_of(question)), seen_version=question.latest_number)
 
 
@@ -284,6 +291,15 @@ def rendered(form: QuestionForm) -> Rendered | str:
         return render_item(form.item())
     except ValueError as error:
         return f"There is no preview: {error}."
+
+
+def _revision(question: Question, number: str) -> Content | None:
+    """Return a revision's content; None if there is no such revision."""
+    try:
+        found = revision_content(db.session(), question, QuestionForm(seen_version=number).seen)
+    except (InvalidInput, NotFound):
+        return None
+    return readable(found)
 
 
 def may_write(question: Question) -> bool:

@@ -67,6 +67,6 @@ def tallies(batches: list[int]) -> dict[int, dict[RowAction, int]]:
         .where(ImportRow.batch_id.in_(batches))
         .group_by(ImportRow.batch_id, ImportRow.action)
     )
-    for batch, action, count in db.session.execute(statement).tuples():
+    for batch, action, count in db.session.execute(statement):
         found[batch][action] = count
     return found

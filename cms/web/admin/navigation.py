@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import request, url_for
+from flask import current_app, request, url_for
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.models import User
+from cms.models import AuditEvent, User
 from cms.services import queues
 from cms.services.permissions import may
 from cms.vocabulary import Role
@@ -49,11 +50,26 @@ def queue_url(name: str) -> str:
     return url_for("desk_questions.index_view", queue=name)
 
 
+def queue_lengths(session: Session) -> dict[str, int]:
+    """Return how many questions wait in each queue, counted anew after every change alone.
+
+    Every change writes an audit event, so the newest one's key tells whether
+    something happened since this process counted last.
+    """
+    kept = current_app.extensions.setdefault("desk_queue_lengths", {})
+    newest = session.scalar(select(func.max(AuditEvent.id)))
+    counted_at, lengths = kept.get("counted", (None, {}))
+    if counted_at != newest or not lengths:
+        lengths = queues.counts(session)
+        kept["counted"] = newest, lengths
+    return dict(lengths)
+
+
 def queue_entries(session: Session) -> list[Entry]:
     """Return the queues, each with its length and the address of its list."""
     here = request.full_path.rstrip("?")
     found = []
-    for name, count in queues.counts(session).items():
+    for name, count in queue_lengths(session).items():
         url = queue_url(name)
         found.append(
             Entry(

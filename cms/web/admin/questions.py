@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import load_only, selectinload
 
 from cms.errors import NotFound
@@ -17,15 +17,26 @@ from cms.extensions import db
 from cms.models import Correction, ImportWarning, Question, Tag, question_tag
 from cms.services import queues
 from cms.services.permissions import may
-from cms.services.search import matches
+from cms.services.search import ranked
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
-from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, now, transaction
+from cms.web.admin.base import (
+    PAGE_SIZE,
+    ListFilter,
+    Row,
+    TableView,
+    actor,
+    hits,
+    now,
+    transaction,
+)
 from cms.web.admin.bulk import BULK, Outcome
 from cms.web.admin.editor import EditorPages
 from cms.web.admin.history import HistoryPages
 
 # Notes of a result travel in a cookie of 4 kB: name a few, count the others.
 NAMED_REFUSALS = 5
+# Hits of a search that come by how well they fit; the others by date.
+RANKED = 200
 
 STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
     "draft": (
@@ -114,12 +125,15 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
     )
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
-        # Materialised, or PostgreSQL walks the whole table in the list's order.
-        hits = matches(db.session(), Question, words).cte("hits").prefix_with("MATERIALIZED")
-        return query.where(Question.id.in_(select(hits.c.id)))
+        return query.where(Question.id.in_(hits(words)))
 
-    def default_order(self) -> list[Any]:
-        return [Question.updated_at.desc(), Question.id.desc()]
+    def default_order(self, search: str | None) -> list[Any]:
+        newest = [Question.updated_at.desc(), Question.id.desc()]
+        best = ranked(db.session(), Question, search)[:RANKED] if search else []
+        if not best:
+            return newest
+        place = {key: index for index, key in enumerate(best)}
+        return [case(place, value=Question.id, else_=RANKED), *newest]
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
         count, rows = super().get_list(*args, **kwargs)
@@ -144,6 +158,8 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
         if name not in BULK:
             raise NotFound("There is no such action.")
         verb = BULK[name]
+        if not may(actor(), verb.role):
+            abort(403)
         ids = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
         chosen = _chosen(ids[:PAGE_SIZE])
         if not chosen:
@@ -192,4 +208,4 @@ def _counted(
         .where(question_id.in_(ids), condition)
         .group_by(question_id)
     )
-    return dict(db.session.execute(statement).tuples().all())
+    return dict(db.session.execute(statement).all())

@@ -72,7 +72,7 @@ class TagsView(TableView):
             )
         )
 
-    def default_order(self) -> list[Any]:
+    def default_order(self, _search: str | None) -> list[Any]:
         return [Tag.slug]
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
@@ -116,7 +116,7 @@ class TagsView(TableView):
         else:
             flash(f"Saved the tag ‘{saved.slug}’.", "success")
             return redirect(self.get_url(".index_view"), 303)
-        return self.render("admin/tags/form.html", form=form, row=tag, problems=problems), 422
+        return self.render("admin/tags/form.html", form=form, row=tag, problems=problems)
 
     @expose("/<id>/delete", methods=("POST",))
     def delete(self, id: str) -> ResponseReturnValue:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import IO
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
 
 import msgspec
 from flask import Response, current_app, g, render_template, request
@@ -46,11 +46,22 @@ def export_bank(session: Session, extension: str) -> ResponseReturnValue:
     tag = etag(g.bank.release)
     if request.if_none_match.contains_weak(tag):
         return Response(status=304, headers={"ETag": f'"{tag}"'})
-    spool = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 (sent, then closed)
     stream = export_shelf(session, format, _selection(), _head(), _options(format))
-    for chunk in stream.chunks:
-        spool.write(chunk)
-    return _file(spool, format)
+    with ExitStack() as stack:
+        spool = stack.enter_context(SpooledTemporaryFile(max_size=SPOOL))
+        spool.writelines(stream.chunks)
+        size = spool.tell()
+        spool.seek(0)
+        response = Response(content_type=format.media_type)
+        if size <= SPOOL:
+            response.data = spool.read()
+        else:
+            response.response = FileWrapper(spool, 65_536)
+            # From here on the file is closed with the response.
+            response.call_on_close(stack.pop_all().close)
+    response.content_length = size
+    response.headers["Content-Disposition"] = f'attachment; filename="bank.{extension}"'
+    return response
 
 
 @route("/schema/question-bank-1.json")
@@ -79,13 +90,3 @@ def _head() -> Head:
 def _options(format: Format) -> dict[str, bool]:
     """Read the format's own switches, such as `bom=1`."""
     return {name: request.args.get(name) == "1" for name in format.options}
-
-
-def _file(file: IO[bytes], format: Format) -> Response:
-    size = file.tell()
-    file.seek(0)
-    response = Response(FileWrapper(file, 65_536), content_type=format.media_type)
-    response.call_on_close(file.close)
-    response.content_length = size
-    response.headers["Content-Disposition"] = f'attachment; filename="bank.{format.extension}"'
-    return response

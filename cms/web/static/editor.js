@@ -231,13 +231,11 @@ if (tags && !tags.readOnly) {
     if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       take();
-    } else if (event.key === ',' || event.key === ';') {
-      event.preventDefault();
-      take();
     } else if (event.key === 'Backspace' && !entry.value && current().length) {
       set(current().slice(0, -1));
     }
   });
+  entry.addEventListener('input', () => { if (/[,;]/.test(entry.value)) take(); });
   entry.addEventListener('change', take);
   form.addEventListener('submit', take, { capture: true });
   show();

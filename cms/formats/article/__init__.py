@@ -1,0 +1,150 @@
+"""A scraped or pasted question-and-answer article, in text or HTML (read-only).
+
+Headings such as 'Q 1. …', 'Q33.…', '1) …' or 'Question 5: …', in any mixture,
+start a question; 'Answer:' and its like are labels. Navigation, introductions,
+conclusions and links to other articles become no content, but a line in the
+report. What looks damaged carries a warning for the editor.
+
+The way of a file: `page` or `webpage` makes numbered lines of it, `headings`,
+`choosing` and `segment` find the questions, `markdown` (with `codelines`, `tables` and
+`inline`) writes each answer, `damage` and `codedamage` look for what is wrong.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import PurePath
+
+from cms.errors import CmsError, UnreadableFile
+from cms.formats.article.choosing import find_headings
+from cms.formats.article.damage import find_damages
+from cms.formats.article.inline import mark_code
+from cms.formats.article.markdown import to_blocks
+from cms.formats.article.page import Page, text_page
+from cms.formats.article.segment import Article, Question, read_article
+from cms.formats.article.webpage import looks_like_html, web_page
+from cms.formats.checks import Gate
+from cms.formats.encoding import decode
+from cms.formats.format import Format
+from cms.formats.item import AnswerItem, Item, ProvenanceItem, Reading, Row, Upload
+from cms.text import normalize_body
+
+# An article states questions, their answers and where they come from; nothing else.
+DROPS = frozenset(
+    {
+        "uid",
+        "slug",
+        "context",
+        "difficulty",
+        "tags",
+        "answers.uid",
+        "answers.label",
+        "answers.applies_to",
+        "answers.sources",
+        "corrections",
+        "revision",
+        "content_hash",
+        "release",
+        "published_at",
+        "updated_at",
+        "status",
+        "decks",
+        "withdrawn",
+    }
+)
+
+_FEWEST_QUESTIONS = 2
+_OTHER_EXTENSIONS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"})
+_JSON_START = re.compile(r"\s*(?:\{|\[\s*[\[{\"\]])")
+_FRONT_MATTER = re.compile(r"\s*---\n(?:[^\n]*\n)*?(?:uid|stem|slug):")
+_COLUMN_NAMES = frozenset({"uid", "stem", "slug", "question", "answer", "front", "back", "tags"})
+
+
+def detect(upload: Upload) -> bool:
+    """Whether a file is an article: text or HTML with at least two questions' headings."""
+    if PurePath(upload.name).suffix.lower() in _OTHER_EXTENSIONS:
+        return False
+    try:
+        text = decode(upload)
+        if _is_data(text):
+            return False
+        return len(find_headings(_page(upload, text))) >= _FEWEST_QUESTIONS
+    except CmsError:
+        return False
+
+
+def read(upload: Upload) -> Reading:
+    """Read an article's questions, in order, each with its answer and its warnings.
+
+    :raises UnreadableFile: if the bytes are no text, or no question is in it.
+    """
+    article = read_article(_page(upload, decode(upload)))
+    if not article.questions:
+        raise UnreadableFile(
+            upload.name,
+            "No question was found. An article's questions are lines such as 'Q 1. …', "
+            "'Question 5: …', 'Q: …', '1) What …?' or headings that end with a question mark. "
+            "Check that this is the right file, or name its format.",
+        )
+    source = article.title or PurePath(upload.name).stem
+    ordinals = _ordinals(article)
+    gate = Gate()
+    rows = [
+        _row(gate, question, article, source, ordinal)
+        for question, ordinal in zip(article.questions, ordinals, strict=True)
+    ]
+    return Reading(rows=rows, notes=article.notes)
+
+
+def _page(upload: Upload, text: str) -> Page:
+    if looks_like_html(text):
+        return web_page(upload.name, text)
+    return text_page(text)
+
+
+def _is_data(text: str) -> bool:
+    """Whether a text is JSON, a delimited table or a question of ours, whatever its name."""
+    if _JSON_START.match(text) or _FRONT_MATTER.match(text[:4000]):
+        return True
+    first = text.lstrip().split("\n", maxsplit=1)[0][:1000]
+    return any(
+        len(_COLUMN_NAMES & {cell.strip(' "').lower() for cell in first.split(separator)}) > 1
+        for separator in ",;\t"
+    )
+
+
+def _ordinals(article: Article) -> list[int]:
+    """Return the article's own numbers if they rise all the way, else the positions."""
+    numbers = [question.number for question in article.questions]
+    own = [number for number in numbers if number is not None]
+    if len(own) == len(numbers) and all(a < b for a, b in itertools.pairwise(own)):
+        return own
+    return list(range(1, len(numbers) + 1))
+
+
+def _row(gate: Gate, question: Question, article: Article, source: str, ordinal: int) -> Row:
+    stem = mark_code(question.title)
+    blocks = to_blocks(question.lines, title=question.title, markup=article.markup)
+    body = normalize_body("\n\n".join(block.text for block in blocks))
+    item = Item(
+        stem=stem,
+        answers=[AnswerItem(body=body)] if body else [],
+        provenance=ProvenanceItem(
+            source=source, url=article.url, date=article.date, ordinal=ordinal
+        ),
+    )
+    row = gate.row(f"line {question.place}", item, drops=DROPS)
+    row.damages = find_damages(stem, blocks) if row.item else []
+    return row
+
+
+FORMAT = Format(
+    name="article",
+    title="Article (text or HTML, read-only)",
+    extension="article",
+    media_type="text/plain",
+    detect=detect,
+    read=read,
+    drops=DROPS,
+)

@@ -1,0 +1,166 @@
+"""A real browser on a real server: the installed Chromium, and a bank on SQLite.
+
+Every page that a test visits must leave the console without an error and the
+content security policy unbroken: the fixtures that open pages check it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
+
+from cms import create_app
+from cms.extensions import db
+from cms.models import User
+from cms.services import accounts
+from cms.vocabulary import Role
+from tests.conftest import SECRET, dispose
+
+PASSWORD = "walnut harbor violin ninety"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SERIOUS = {"serious", "critical"}
+_REPORT_VIOLATIONS = """
+document.addEventListener('securitypolicyviolation', (event) =>
+  console.error(`CSP: ${event.effectiveDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The installed Chromium."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium: install it (`apt-get install chromium`) to run browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Site:
+    """A running server. `session` is for setting up: end each of its transactions."""
+
+    app: Flask
+    url: str
+    session: Session
+    people: dict[str, User] = field(default_factory=dict)
+
+
+@pytest.fixture
+def site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
+    """The site on a free port of the loopback, with an editor, a second one and a contributor."""
+    path = tmp_path / "bank.db"
+    shutil.copy(sqlite_template, path)
+    app = create_app(
+        {"DATABASE_URL": f"sqlite:///{path}", "SECRET_KEY": SECRET, "SITE_NAME": "Test bank"}
+    )
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with app.app_context():
+        engine = db.engine
+    with Session(engine, expire_on_commit=False) as session:
+        site = Site(app, f"http://127.0.0.1:{server.server_port}", session)
+        for name, role in (
+            ("Edith", Role.editor),
+            ("Emil", Role.editor),
+            ("Conrad", Role.contributor),
+            ("Ada", Role.admin),
+        ):
+            site.people[name] = _account(session, name, role)
+        yield site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    dispose(app)
+
+
+def _account(session: Session, name: str, role: Role) -> User:
+    now = datetime.now(UTC)
+    user = accounts.add_user(session, name, role, by=None, at=now)
+    token = accounts.issue_link(session, user, by=None, at=now)
+    accounts.redeem(session, token, PASSWORD, at=now)
+    session.commit()
+    return user
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(site: Site, browser: Browser) -> Iterator[Open]:
+    """Return a page of a new browser window, logged in if a name is given.
+
+    `open_page("Edith", scheme="dark", width=390)`; `scripts=False` switches JavaScript off.
+    At the end no window may have seen an error in its console.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_(
+        name: str | None = None, *, scheme: str = "light", width: int = 1400, scripts: bool = True
+    ) -> Page:
+        context = browser.new_context(
+            base_url=site.url,
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        context.add_init_script(_REPORT_VIOLATIONS)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(f"{page.url}: {message.text}")
+                if message.type in {"error", "warning"}
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+        if name is not None:
+            page.goto("/login")
+            page.get_by_label("Name").fill(name)
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+            page.wait_for_url("**/admin/")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds serious or critical on a page, and whether it scrolls sideways."""
+    found = [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+    ]
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return found + ([f"scrolls sideways by {wide} px"] if wide > 0 else [])

@@ -1,0 +1,148 @@
+"""Every page of the desk in both schemes and two widths: axe, and nothing that scrolls sideways."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from cms.formats.item import AnswerItem, SourceItem
+from cms.models import ImportBatch, ImportRow
+from cms.services.content import content_of
+from cms.services.corrections import open_correction, reject
+from cms.services.publishing import publish
+from cms.services.questions import save
+from cms.vocabulary import CorrectionKind, RowAction
+from tests.browser.conftest import Open, Site, faults_of
+from tests.factories import AT, make_question, make_warning
+
+LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
+CODE = """Text with `code`.
+
+```python run
+import os
+print(os.name)
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |"""
+
+
+def furnish(site: Site) -> dict[str, str]:
+    """A bank with one of everything; the addresses of the pages that show it."""
+    session = site.session
+    question = make_question(
+        session,
+        f"What is `{LONG}`?",
+        tags=["flask/a-rather-long-path/of-a-tag", "http"],
+        difficulty="hard",
+        context=CODE,
+        answers=[
+            AnswerItem(label="Short", body=f"It is {LONG}."),
+            AnswerItem(
+                body=CODE,
+                applies_to="Flask >= 2.2",
+                sources=[SourceItem(url=f"https://example.org/{LONG}", title="A title")],
+            ),
+        ],
+    )
+    publish(session, [question], by=None, at=AT)
+    changed = content_of(question)
+    changed.answers[1].body = CODE.replace("text", "words")
+    changed.stem = "Changed?"
+    by = site.people["Edith"]
+    save(session, question, changed, seen_version=1, by=by, at=AT, summary="Changed")
+    make_warning(session, question, LONG)
+    kind = CorrectionKind.factual
+    open_correction(session, question, kind=kind, claim=f"Claim {LONG}", by=by, at=AT)
+    old = open_correction(session, question, kind=kind, claim="Another", by=by, at=AT)
+    reject(session, old, reason="It is right.", by=by, at=AT)
+    batch = ImportBatch(file_name=f"{LONG}.json", sha256="0" * 64, format="json", at=AT)
+    batch.rows = [
+        ImportRow(place="line 1", action=RowAction.error, message=LONG, question=question)
+    ]
+    session.add(batch)
+    session.commit()
+    here = f"questions/{question.id}/"
+    answer = question.answers[1].id
+    session.commit()
+    return {
+        "dashboard": "",
+        "questions": "questions/",
+        "editor": here,
+        "new question": "questions/new/",
+        "revisions": f"{here}revisions/",
+        "revision": f"{here}revisions/2/",
+        "answers": "answers/",
+        "answer": f"answers/{answer}/",
+        "new answer": "answers/new/",
+        "tags": "tags/",
+        "tag": "tags/1/",
+        "new tag": "tags/new/",
+        "corrections": "corrections/",
+        "correction": "corrections/1/",
+        "new correction": f"corrections/new/?question={question.id}",
+        "imports": "imports/",
+        "import": "imports/1/",
+        "accounts": "accounts/",
+        "account": "accounts/1/",
+        "new account": "accounts/new/",
+        "audit": "audit/",
+        "nothing found": "questions/?search=nothingofthekind",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_no_page_of_the_desk_has_a_serious_fault(
+    site: Site, open_page: Open, scheme: str, width: int
+) -> None:
+    pages = furnish(site)
+    page = open_page("Ada", scheme=scheme, width=width)
+    found = {}
+    for name, address in pages.items():
+        page.goto(f"/admin/{address}")
+        if faults := faults_of(page):
+            found[name] = faults
+    assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_pages_that_forms_lead_to_have_no_serious_fault(
+    site: Site, open_page: Open, scheme: str, width: int
+) -> None:
+    pages = furnish(site)
+    page = open_page("Edith", scheme=scheme, width=width)
+    found = {}
+
+    def look(name: str) -> None:
+        if faults := faults_of(page):
+            found[name] = faults
+
+    page.goto(f"/admin/{pages['editor']}")
+    page.locator("[name=seen_version]").evaluate("field => { field.value = '1'; }")
+    page.get_by_label("Stem").fill("Mine?")
+    page.locator("summary", has_text="More").click()
+    look("editor with its menu open")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("saved this question while")
+    look("conflict")
+    page.get_by_label("Stem").fill("")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("heading", name="Nothing was saved yet")).to_be_visible()
+    look("refused save")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto("/admin/questions/")
+    page.get_by_role("checkbox", name="Tick all").check()
+    look("list with ticks")
+    page.get_by_role("button", name="Retire", exact=True).click()
+    look("confirmation")
+    page.goto("/admin/tags/new/")
+    page.get_by_role("button", name="Save").click()
+    look("refused tag")
+    if width == 390:
+        page.goto("/admin/")
+        page.get_by_role("button", name="Menu").click()
+        look("menu")
+    assert found == {}

@@ -1,0 +1,134 @@
+"""The public pages in a real browser: axe in both schemes and widths, keys, weight, no scripts."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+from tests.browser.conftest import Open, Site
+from tests.factories import make_bank, make_published
+
+KEPT = "/questions/where-does-flask-keep-the-session"
+PAGES = [
+    *("/", "/questions/", "/questions/?q=cookie&tag=flask", "/questions/?q=nothing+like+it"),
+    *(KEPT, "/questions/all-there-is", "/tags/", "/tags/flask"),
+    *("/corrections/", "/corrections/1", "/export/"),
+]
+BUDGET = 50_000  # bytes of a whole page, compressed
+LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
+EVERYTHING = f"""# A heading `of code`
+
+1. one
+   - nested {LONG}
+
+> quoted
+
+| option | meaning | {LONG} |
+|:--|:-:|--:|
+| `A` | b | 1 |
+
+```python run
+print("{LONG}", 1)  # comment
+```
+
+```output
+{LONG} 1
+```
+"""
+_LAYOUT_SHIFT = """
+() => new Promise((resolve) => {
+  let shift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) shift += entry.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+  setTimeout(() => resolve(shift), 300);
+})
+"""
+
+
+@pytest.fixture
+def bank(site: Site) -> None:
+    make_bank(site.session)
+    make_published(site.session, f"All `there` is {LONG}?", slug="all-there-is", body=EVERYTHING)
+
+
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_no_page_has_a_fault_that_axe_finds(open_page: Open, scheme: str, width: int) -> None:
+    page = open_page(scheme=scheme, width=width)
+    for path in PAGES:
+        page.goto(path)
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:160]) for each in found] == [], path
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{path} scrolls sideways by {wide} px"
+
+
+@pytest.mark.usefixtures("bank")
+def test_every_page_is_light_and_stays_where_it_is(open_page: Open) -> None:
+    for path in PAGES:
+        page = open_page()
+        weights: list[int] = []
+
+        def weigh(response: Response, weights: list[int] = weights) -> None:
+            weights.append(len(gzip.compress(response.body())))
+
+        page.on("response", weigh)
+        page.goto(path, wait_until="networkidle")
+        assert 3_000 < sum(weights) < BUDGET, path
+        assert page.evaluate(_LAYOUT_SHIFT) == 0, path
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_reader_without_scripts_searches_filters_and_reads(open_page: Open) -> None:
+    page = open_page(scripts=False)
+    page.goto("/")
+    page.get_by_role("searchbox").fill("cookie")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_label("Difficulty").select_option("medium")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Where does Flask keep").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where does Flask keep the session?")
+    expect(page.get_by_text("It is kept on the server.")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_reader_at_the_keyboard_skips_searches_and_copies(open_page: Open) -> None:
+    page = open_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(KEPT)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert _focused(page) == "main"
+    # The block that prints can only be read; the one before it can be taken along.
+    expect(page.get_by_role("button", name="Copy")).to_have_count(1)
+    page.get_by_role("button", name="Copy").press("Enter")
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "print(1)\n"
+    page.keyboard.press("/")
+    assert _focused(page) == "input"
+    page.keyboard.type("a/b")
+    expect(page.get_by_role("searchbox")).to_have_value("a/b")
+    with page.expect_navigation(url="**/questions/?q=a%2Fb"):
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.usefixtures("bank")
+def test_paper_shows_the_answer_and_where_it_comes_from(open_page: Open) -> None:
+    page = open_page()
+    page.goto(KEPT)
+    page.emulate_media(media="print")
+    for gone in ("Tags", "Log in", "This question as JSON"):
+        expect(page.get_by_role("link", name=gone, exact=True)).to_be_hidden()
+    expect(page.get_by_text("It is kept on the server.")).to_be_visible()
+    address = "getComputedStyle(document.querySelector('.sources a'), '::after').content"
+    assert "https://example.org/s" in page.evaluate(address)
+
+
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.localName"))

@@ -1,0 +1,74 @@
+"""The queues: what waits is counted up to a limit, in one query."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cms.models import Question
+from cms.services import queues
+from cms.services.corrections import open_correction, reject
+from cms.services.publishing import publish, retire
+from cms.services.questions import save, submit
+from cms.services.warnings import acknowledge
+from cms.vocabulary import CorrectionKind
+from tests.factories import AT, content, make_published, make_question, make_warning
+
+
+def waiting(session: Session) -> dict[str, list[str]]:
+    """The stems in each queue that is not empty."""
+    found = {
+        name: list(session.scalars(select(Question.stem).where(queue.condition())))
+        for name, queue in queues.QUEUES.items()
+    }
+    assert queues.counts(session) == {name: len(stems) for name, stems in found.items()}
+    return {name: stems for name, stems in found.items() if stems}
+
+
+def test_nothing_waits_in_an_empty_bank_or_one_in_order(session: Session) -> None:
+    assert waiting(session) == {}
+    make_published(session)
+    assert waiting(session) == {}
+
+
+def test_a_question_waits_until_somebody_acts(session: Session) -> None:
+    question = make_question(session)
+    submit(session, question, by=None, at=AT)
+    assert waiting(session) == {"review": [question.stem]}
+    publish(session, [question], by=None, at=AT)
+    assert waiting(session) == {}
+    save(session, question, content("Changed?"), seen_version=1, by=None, at=AT)
+    assert waiting(session) == {"unpublished": ["Changed?"]}
+    retire(session, [question], by=None, at=AT)
+    assert waiting(session) == {}
+
+
+def test_a_warning_and_a_correction_wait_until_they_are_decided(session: Session) -> None:
+    question = make_question(session)
+    warning = make_warning(session, question)
+    correction = open_correction(
+        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
+    )
+    assert set(waiting(session)) == {"warnings", "corrections"}
+    acknowledge(session, warning, by=None, at=AT)
+    reject(session, correction, reason="It is right.", by=None, at=AT)
+    assert waiting(session) == {}
+
+
+@pytest.mark.parametrize("answers", [[], None], ids=["no answer", "no source"])
+def test_what_cites_nothing_waits_for_a_source(session: Session, answers: list[str] | None) -> None:
+    question = make_question(session, answers=[]) if answers == [] else make_question(session)
+    for answer in question.answers:
+        answer.sources.clear()
+    session.flush()
+    assert waiting(session) == {"unsourced": [question.stem]}
+
+
+def test_counting_stops_at_the_limit(session: Session) -> None:
+    for number in range(queues.COUNTED + 5):
+        session.add(
+            Question(slug=f"q-{number}", stem="?", created_at=AT, updated_at=AT, latest_number=1)
+        )
+    session.flush()
+    assert queues.counts(session)["unsourced"] == queues.COUNTED

@@ -1,0 +1,374 @@
+"""The desk's lists: search, filters, sort, pages, bulk actions; a bounded number of queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, select, update
+from sqlalchemy.orm import Session
+
+from cms.extensions import db
+from cms.models import ImportBatch, ImportRow, Question
+from cms.services.corrections import open_correction
+from cms.services.publishing import retire
+from cms.services.questions import submit as submit_question
+from cms.vocabulary import CorrectionKind, Role, RowAction, Stage
+from tests.factories import AT, make_published, make_question, make_warning
+from tests.web.pages import fields_of, notes_of, reread, submit
+
+AsRole = Callable[[Role | None], FlaskClient]
+LIST = "/admin/questions/"
+
+
+@pytest.fixture
+def desk(as_role: AsRole) -> FlaskClient:
+    return as_role(Role.editor)
+
+
+def stems(page: str) -> list[str]:
+    """The stems that a list of questions shows, in order."""
+    return re.findall(r'<td class="main"><a [^>]*>([^<]*)</a>', page)
+
+
+@pytest.fixture
+def bank(session: Session) -> dict[str, Question]:
+    """One question in every state, and one for every filter."""
+    made = {
+        "draft": make_question(session, "Draft?", tags=["flask/cli"], difficulty="easy"),
+        "review": make_question(session, "Review?", tags=["flask"], difficulty="hard"),
+        "published": make_published(session, "Published?", tags=["http"]),
+        "changed": make_published(session, "Changed?"),
+        "retired": make_published(session, "Retired?"),
+        "warned": make_question(session, "Warned?"),
+        "bare": make_question(session, "Bare?", answers=[]),
+        "disputed": make_question(session, "Disputed?", body="Unmistakable words."),
+    }
+    submit_question(session, made["review"], by=None, at=AT)
+    session.execute(update(Question).filter_by(id=made["changed"].id).values(latest_number=2))
+    retire(session, [made["retired"]], by=None, at=AT)
+    make_warning(session, made["warned"])
+    open_correction(
+        session, made["disputed"], kind=CorrectionKind.factual, claim="Wrong.", by=None, at=AT
+    )
+    session.commit()
+    return made
+
+
+SHOWN = {
+    "?status=draft": {"Draft?", "Warned?", "Bare?", "Disputed?"},
+    "?status=in_review": {"Review?"},
+    "?status=published": {"Published?", "Changed?"},
+    "?status=changed": {"Changed?"},
+    "?status=retired": {"Retired?"},
+    "?difficulty=easy": {"Draft?"},
+    "?difficulty=easy&status=retired": set(),
+    "?tag=flask": {"Draft?", "Review?"},
+    "?tag=flask/cli": {"Draft?"},
+    "?tag=FLASK": {"Draft?", "Review?"},
+    "?tag=flas": set(),
+    "?tag=%25": set(),
+    "?queue=review": {"Review?"},
+    "?queue=corrections": {"Disputed?"},
+    "?queue=warnings": {"Warned?"},
+    "?queue=unpublished": {"Changed?"},
+    "?queue=unsourced": {"Bare?"},
+    "?search=unmistakable": {"Disputed?"},
+    "?search=unmis+words": set(),
+    "?search=words+unmis": {"Disputed?"},
+    "?search=%00%22%27*": set(),
+    "?search=unmistakable&status=published": set(),
+}
+
+
+def test_each_filter_shows_what_it_says(desk: FlaskClient, bank: dict[str, Question]) -> None:
+    assert {address: set(stems(desk.get(LIST + address).text)) for address in SHOWN} == SHOWN
+
+
+HAND_EDITED = [
+    "?status=nonsense",
+    "?difficulty=brutal",
+    "?queue=nope",
+    "?page=-3",
+    "?page=x",
+    "?page=99999999999999999999",
+    "?sort=99&desc=1",
+    "?sort=-1",
+    "?sort=x",
+    "?flt0_status=1",
+    "?page_size=100000",
+]
+
+
+def test_a_hand_edited_address_shows_a_list_all_the_same(
+    desk: FlaskClient, bank: dict[str, Question]
+) -> None:
+    found = {address: desk.get(LIST + address).status_code for address in HAND_EDITED}
+    assert found == dict.fromkeys(HAND_EDITED, 200)
+
+
+def test_an_unknown_filter_value_is_named(desk: FlaskClient, bank: dict[str, Question]) -> None:
+    page = desk.get(f"{LIST}?status=nonsense").text
+    assert notes_of(page) == ["There is no status ‘nonsense’; it was ignored."]
+    assert len(stems(page)) == len(bank)
+
+
+def test_the_list_shows_state_and_what_waits(desk: FlaskClient, bank: dict[str, Question]) -> None:
+    page = desk.get(LIST).text
+    for words in ("in review", "unpublished changes", "retired", "1 correction", "1 warning"):
+        assert words in page
+
+
+def test_columns_sort_both_ways(desk: FlaskClient, session: Session) -> None:
+    for day, (stem, level) in enumerate([("One?", "medium"), ("Two?", "easy"), ("Three?", "hard")]):
+        make_question(session, stem, difficulty=level, at=AT + timedelta(days=day))
+    assert stems(desk.get(LIST).text) == ["Three?", "Two?", "One?"]
+    assert stems(desk.get(f"{LIST}?sort=5").text) == ["One?", "Two?", "Three?"]
+    assert stems(desk.get(f"{LIST}?sort=5&desc=1").text) == ["Three?", "Two?", "One?"]
+    assert stems(desk.get(f"{LIST}?sort=2").text) == ["Two?", "Three?", "One?"]
+    assert 'aria-sort="ascending"' in desk.get(f"{LIST}?sort=2").text
+
+
+def test_a_search_shows_what_fits_best_first(desk: FlaskClient, session: Session) -> None:
+    make_question(session, "What is a teapot?", body="A pot.")
+    for day in range(1, 4):
+        body = "Tea is drunk. " * 20 + "A teapot holds it."
+        make_question(session, f"Number {day}?", body=body, at=AT + timedelta(days=day))
+    assert stems(desk.get(f"{LIST}?search=teapot").text)[0] == "What is a teapot?"
+    assert stems(desk.get(f"{LIST}?search=teapot&sort=5&desc=1").text)[0] == "Number 3?"
+
+
+def test_pages_hold_fifty_and_lead_on_with_the_filters(desk: FlaskClient, session: Session) -> None:
+    for number in range(53):
+        make_question(session, f"Question {number}?")
+    first = desk.get(f"{LIST}?status=draft").text
+    assert len(stems(first)) == 50
+    assert '<span class="quiet number">53 found</span>' in first
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following
+    second = desk.get(following[1].replace("&amp;", "&")).text
+    assert len(stems(second)) == 3
+    assert 'rel="next"' not in second
+    assert not set(stems(first)) & set(stems(second))
+
+
+@contextmanager
+def counted_queries(app: Flask) -> Iterator[list[str]]:
+    """Collect the statements that reach the database meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/",
+        LIST,
+        f"{LIST}?search=view&status=draft&tag=tag",
+        "/admin/answers/",
+        "/admin/tags/",
+        "/admin/corrections/",
+        "/admin/imports/",
+        "/admin/audit/",
+    ],
+)
+def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
+    app: Flask, desk: FlaskClient, session: Session, address: str
+) -> None:
+    def grow(numbers: range) -> None:
+        for number in numbers:
+            question = make_question(session, f"View {number}?", tags=[f"tag/{number}", "all"])
+            make_warning(session, question)
+            open_correction(
+                session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
+            )
+            batch = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT)
+            batch.rows = [ImportRow(place="line 1", action=RowAction.create, question=question)]
+            session.add(batch)
+            session.commit()
+
+    grow(range(3))
+    with counted_queries(app) as few:
+        assert desk.get(address).status_code == 200
+    grow(range(3, 60))
+    with counted_queries(app) as many:
+        assert desk.get(address).status_code == 200
+    assert len(many) == len(few)
+    bodies = [each for each in many if "search_text" in each.split("FROM")[0]]
+    assert bodies == [], "a list reads no bodies"
+
+
+# --- bulk actions -------------------------------------------------------------------
+
+
+def choose(desk: FlaskClient, action: str, questions: list[Question]) -> Any:
+    """Tick questions and press a button: what comes is the page that asks first."""
+    fields = fields_of(desk.get(LIST).text, "bulk")
+    return desk.post(
+        f"{LIST}action/",
+        data={**fields, "action": action, "rowid": [str(each.id) for each in questions]},
+    )
+
+
+def confirm(desk: FlaskClient, action: str, questions: list[Question]) -> list[str]:
+    """Do it, and return what the list then says."""
+    asked = choose(desk, action, questions)
+    assert asked.status_code == 200
+    fields = fields_of(asked.text, "action/")
+    done = desk.post(
+        f"{LIST}action/", data={**fields, "rowid": [str(each.id) for each in questions]}
+    )
+    assert done.status_code == 303
+    return notes_of(desk.get(done.location).text)
+
+
+def test_a_bulk_action_asks_first_with_the_count(
+    desk: FlaskClient, session: Session, bank: dict[str, Question]
+) -> None:
+    asked = choose(desk, "publish", [bank["draft"], bank["warned"]])
+    assert "Publish: 2 questions?" in asked.text
+    assert "Draft?" in asked.text
+    assert reread(session, bank["draft"]).published_number is None
+
+
+def test_publishing_several_is_one_release_and_names_the_refused(
+    desk: FlaskClient, session: Session, bank: dict[str, Question]
+) -> None:
+    chosen = [bank[name] for name in ("draft", "review", "warned", "bare", "published")]
+    notes = confirm(desk, "publish", chosen)
+    assert notes[0] == "2 questions published."
+    assert "‘Warned?’ was not published. Import warnings are open." in notes[1]
+    assert "‘Bare?’ was not published. It has no answer." in notes[2]
+    assert "‘Published?’ was not published. Readers see this text already." in notes[3]
+    revisions = [reread(session, bank[name]).published_number for name in ("draft", "review")]
+    assert revisions == [1, 1]
+
+
+def test_many_refusals_are_counted_not_listed(desk: FlaskClient, session: Session) -> None:
+    chosen = [make_question(session, f"{n}: {'long ' * 60}?", answers=[]) for n in range(9)]
+    notes = confirm(desk, "publish", chosen)
+    assert len(notes) == 6
+    assert notes[-1] == "4 more were not published, for reasons like these."
+
+
+@pytest.mark.parametrize(
+    ("action", "chosen", "note"),
+    [
+        ("submit", ["draft", "warned"], "2 questions submitted."),
+        ("return", ["review"], "1 question returned."),
+        ("acknowledge", ["warned"], "1 question acknowledged."),
+        ("retire", ["published", "changed"], "2 questions retired."),
+        ("unretire", ["retired"], "1 question made drafts again."),
+        ("delete", ["draft", "bare"], "2 questions deleted."),
+    ],
+)
+def test_each_bulk_action_does_what_it_says(
+    desk: FlaskClient, bank: dict[str, Question], action: str, chosen: list[str], note: str
+) -> None:
+    assert confirm(desk, action, [bank[name] for name in chosen]) == [note]
+
+
+@pytest.mark.parametrize(
+    ("action", "refused", "reason"),
+    [
+        ("submit", "retired", "This question is retired."),
+        ("return", "draft", "is not in the stage"),
+        ("acknowledge", "draft", "It has no open warning."),
+        ("retire", "draft", "It is not published."),
+        ("unretire", "draft", "This question is not retired."),
+        ("delete", "published", "Retire it instead."),
+    ],
+)
+def test_a_bulk_action_does_the_rest_where_one_is_refused(
+    desk: FlaskClient,
+    session: Session,
+    bank: dict[str, Question],
+    action: str,
+    refused: str,
+    reason: str,
+) -> None:
+    (note,) = confirm(desk, action, [bank[refused]])
+    assert reason in note
+    # Whatever was refused is as it was.
+    assert reread(session, bank[refused]).latest_number == 1
+
+
+def test_ticking_nothing_does_nothing(desk: FlaskClient, bank: dict[str, Question]) -> None:
+    done = choose(desk, "delete", [])
+    assert notes_of(desk.get(done.location).text) == ["Tick the questions first."]
+    assert choose(desk, "explode", [bank["draft"]]).status_code == 404
+
+
+def test_a_contributor_has_only_a_contributors_bulk_actions(
+    as_role: AsRole, session: Session, bank: dict[str, Question]
+) -> None:
+    client = as_role(Role.contributor)
+    page = client.get(LIST).text
+    assert 'value="submit"' in page
+    assert 'value="publish"' not in page
+    assert choose(client, "publish", [bank["draft"]]).status_code == 403
+    fields = fields_of(client.get(LIST).text, "bulk")
+    forged = {**fields, "action": "publish", "confirmed": "yes", "rowid": str(bank["draft"].id)}
+    assert client.post(f"{LIST}action/", data=forged).status_code == 403
+    assert reread(session, bank["draft"]).published_number is None
+    assert reread(session, bank["draft"]).stage == Stage.draft
+
+
+# --- the dashboard -------------------------------------------------------------------
+
+
+def test_an_empty_bank_says_where_to_begin(desk: FlaskClient) -> None:
+    page = desk.get("/admin/").text
+    assert "The bank is empty" in page
+    assert "/admin/questions/new/" in page
+    assert "manage.py import" in page
+    assert "Write the first one" in desk.get(LIST).text
+
+
+def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
+    desk: FlaskClient, bank: dict[str, Question]
+) -> None:
+    page = desk.get("/admin/").text
+    cards = re.findall(
+        r'<li><a href="([^"]+)"><span class="number big[^"]*">(\d+\+?)</span>\s*<b>([^<]+)</b>',
+        page,
+    )
+    assert [(count, title) for _, count, title in cards] == [
+        ("1", "In review"),
+        ("1", "Open corrections"),
+        ("1", "Import warnings"),
+        ("1", "Unpublished changes"),
+        ("1", "No source"),
+    ]
+    for address, count, _ in cards:
+        listed = desk.get(address.replace("&amp;", "&")).text
+        assert f'<span class="quiet number">{count} found</span>' in listed
+
+
+def test_the_dashboard_tells_what_was_done_lately(desk: FlaskClient, session: Session) -> None:
+    questions = [make_question(session, f"Question {n}?") for n in range(3)]
+    submit(desk, f"{LIST}{questions[0].id}/", stem="Renamed?")
+    page = desk.get("/admin/").text
+    told = re.sub(r"<[^>]+>|\s+", " ", page.split("Lately")[1])
+    assert re.search(r"The editor changed\s+Renamed\?", told)
+    assert re.search(r"The command line wrote\s+3 questions", told)
+    deleted = session.scalars(select(Question).where(Question.id == questions[0].id)).one()
+    session.delete(deleted)
+    session.commit()
+    assert "something that was deleted since" in desk.get("/admin/").text

@@ -1,0 +1,121 @@
+"""What readers and programs carry away: exports, the schema, and what probes are told."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from cms import create_app
+from cms.web.public import exports
+from tests.conftest import dispose
+from tests.factories import make_bank
+
+KEPT = "where-does-flask-keep-the-session"
+
+
+@pytest.fixture
+def bank(session: Session) -> None:
+    make_bank(session)
+
+
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize(
+    ("extension", "media_type"),
+    [("json", "application/json"), ("jsonl", "application/jsonl"), ("csv", "text/csv")],
+)
+def test_the_bank_is_a_file_in_each_format(
+    client: FlaskClient, extension: str, media_type: str
+) -> None:
+    answer = client.get(f"/export/bank.{extension}")
+    assert answer.mimetype == media_type
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="bank.{extension}"'
+    assert answer.content_length == len(answer.data)
+    assert b"What is HTTP?" in answer.data
+    assert b"A draft?" not in answer.data
+    assert client.get(f"/export/bank.{extension}").data == answer.data
+    assert f"/export/bank.{extension}" in client.get("/export/").text
+
+
+@pytest.mark.usefixtures("bank")
+def test_an_export_is_narrowed(client: FlaskClient) -> None:
+    def slugs(query: str) -> set[str]:
+        exported = client.get(f"/export/bank.json?{query}").json
+        assert exported is not None
+        return {question["slug"] for question in exported["questions"]}
+
+    assert slugs("tag=flask") == {"what-is-a-view", KEPT}
+    assert slugs("tag=flask&difficulty=easy") == {"what-is-a-view"}
+    assert slugs("since=2") == {"what-is-a-view", "what-is-http"}
+    assert client.get("/export/bank.csv?bom=1").data.startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/export/bank.pdf", 404),
+        ("/export/bank.x.json", 404),
+        ("/export/bank.json?tag=unknown", 404),
+        ("/export/bank.json?difficulty=none", 400),
+        ("/export/bank.json?since=9", 400),
+        ("/export/bank.json?since=x", 400),
+    ],
+)
+def test_an_export_that_cannot_be_is_explained(client: FlaskClient, path: str, status: int) -> None:
+    assert client.get(path).status_code == status
+
+
+@pytest.mark.usefixtures("bank")
+def test_the_export_fulfills_the_schema_that_the_site_publishes(client: FlaskClient) -> None:
+    answer = client.get("/schema/question-bank-1.json")
+    assert answer.mimetype == "application/schema+json"
+    schema = json.loads(answer.data)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(client.get("/export/bank.json").json, schema)
+    again = client.get(
+        "/schema/question-bank-1.json", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_probes_say_whether_the_process_and_the_bank_are_well(
+    client: FlaskClient, session: Session
+) -> None:
+    assert client.get("/healthz").text == "ok\n"
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json) == (
+        200,
+        {"database": "ok", "migrations": "ok", "disk": "ok"},
+    )
+    assert "Disallow: /admin/" in client.get("/robots.txt").text
+
+
+def test_a_bank_that_is_not_migrated_is_not_ready(tmp_path: object) -> None:
+    app = create_app(
+        {
+            "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db",
+            "SECRET_KEY": "a secret of the test suite, of enough characters",
+        }
+    )
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert "does not answer" in (answer.json or {})["database"]
+    assert app.test_client().get("/healthz").status_code == 200
+    dispose(app)
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_large_export_is_sent_from_a_file_and_leaves_none_open(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = client.get("/export/bank.json").data
+    monkeypatch.setattr(exports, "SPOOL", 100)
+    large = client.get("/export/bank.json", buffered=True)
+    assert large.data == small
+    assert large.content_length == len(small)
+    # Refused half-way: the warning of a file that was left open would fail this test.
+    assert client.get("/export/bank.json?since=99").status_code == 400

@@ -1,0 +1,294 @@
+"""Who may do what: one table of every route and role. A route that it lacks fails the suite."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from cms.models import ImportBatch
+from cms.services import accounts, corrections, publishing, questions
+from cms.vocabulary import CorrectionKind, Role
+from tests.factories import AT, content, make_published, make_question, make_warning
+
+AsRole = Callable[[Role | None], FlaskClient]
+Csrf = Callable[[FlaskClient], str]
+Outcome = int | str
+Row = tuple[Outcome, Outcome, Outcome, Outcome]
+Sample = Callable[[Session], dict[str, Any]]
+
+ROLES = (None, Role.contributor, Role.editor, Role.admin)
+
+# Redirects: to the log-in; to a page that says it is done; to one that says whose right it is.
+LOG_IN = "log in"
+DONE = "done"
+DENIED = "denied"
+
+# What anonymous, contributor, editor and admin get. A form that lacks something is a 422.
+ALL: Row = (200, 200, 200, 200)
+NONE: Row = (404, 404, 404, 404)
+DESK: Row = (LOG_IN, 200, 200, 200)
+EDITORS: Row = (LOG_IN, 403, 200, 200)
+ADMINS: Row = (LOG_IN, 403, 403, 200)
+DESK_DONE: Row = (LOG_IN, DONE, DONE, DONE)
+EDITORS_DONE: Row = (LOG_IN, 403, DONE, DONE)
+ADMINS_DONE: Row = (LOG_IN, 403, 403, DONE)
+# The question's editor keeps what was typed for whoever is not logged in any more.
+DESK_KEPT: Row = (401, DONE, DONE, DONE)
+
+
+# --- what the addresses name: each is made anew for each request --------------------
+
+_numbers = itertools.count(1)
+
+
+def nothing(session: Session) -> dict[str, Any]:
+    return {}
+
+
+def unique(session: Session) -> dict[str, Any]:
+    return {"number": next(_numbers)}
+
+
+def draft(session: Session) -> dict[str, Any]:
+    return {"id": make_question(session, f"Is this draft {next(_numbers)}?").id}
+
+
+def in_review(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this one in review {next(_numbers)}?")
+    questions.submit(session, question, by=None, at=AT)
+    return {"id": question.id}
+
+
+def published(session: Session) -> dict[str, Any]:
+    return {"id": make_published(session, f"Is this public {next(_numbers)}?").id}
+
+
+def retired(session: Session) -> dict[str, Any]:
+    question = make_published(session, f"Was this public {next(_numbers)}?")
+    publishing.retire(session, [question], by=None, at=AT)
+    return {"id": question.id}
+
+
+def revision(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this old {next(_numbers)}?")
+    changed = content("Is this new?", tags=[])
+    questions.save(session, question, changed, seen_version=1, by=None, at=AT)
+    return {"id": question.id, "number": 1}
+
+
+def warned(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this damaged {next(_numbers)}?")
+    return {"id": question.id, "warning": make_warning(session, question).id}
+
+
+def answer(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Has this an answer {next(_numbers)}?")
+    return {"id": question.answers[0].id}
+
+
+def tag(session: Session) -> dict[str, Any]:
+    slug = f"tag-{next(_numbers)}"
+    made = make_question(session, f"Is this under {slug}?", tags=[slug])
+    return {"id": made.tags[0].id}
+
+
+def correction(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this wrong {next(_numbers)}?")
+    opened = corrections.open_correction(
+        session, question, kind=CorrectionKind.factual, claim="It is.", by=None, at=AT
+    )
+    return {"id": opened.id}
+
+
+def of_question(session: Session) -> dict[str, Any]:
+    return {"question": draft(session)["id"]}
+
+
+def batch(session: Session) -> dict[str, Any]:
+    made = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT)
+    session.add(made)
+    session.flush()
+    return {"id": made.id}
+
+
+def account(session: Session) -> dict[str, Any]:
+    name = f"Somebody {next(_numbers)}"
+    return {"id": accounts.add_user(session, name, Role.editor, by=None, at=AT).id}
+
+
+def disabled_account(session: Session) -> dict[str, Any]:
+    name = f"Somebody {next(_numbers)}"
+    user = accounts.add_user(session, name, Role.editor, by=None, at=AT)
+    accounts.disable(session, user, by=None, at=AT)
+    return {"id": user.id}
+
+
+def link(session: Session) -> dict[str, Any]:
+    name = f"Somebody {next(_numbers)}"
+    user = accounts.add_user(session, name, Role.editor, by=None, at=AT)
+    return {"token": accounts.issue_link(session, user, by=None, at=datetime.now(UTC))}
+
+
+def public_question(session: Session) -> dict[str, Any]:
+    return {"slug": make_published(session, f"Do all read this {next(_numbers)}?").slug}
+
+
+def public_tag(session: Session) -> dict[str, Any]:
+    slug = f"tag-{next(_numbers)}"
+    make_published(session, f"Do all find {slug}?", tags=[slug])
+    return {"path": slug}
+
+
+def fixed(**arguments: Any) -> Sample:
+    return lambda session: dict(arguments)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What each method comes to, on an address that `sample` fills, with a form."""
+
+    outcomes: Mapping[str, Row]
+    sample: Sample = nothing
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+def get(row: Row, sample: Sample = nothing) -> Route:
+    return Route({"GET": row}, sample)
+
+
+def post(row: Row, sample: Sample = nothing, **form: str) -> Route:
+    return Route({"POST": row}, sample, form)
+
+
+def both(shown: Row, sent: Row, sample: Sample = nothing, **form: str) -> Route:
+    return Route({"GET": shown, "POST": sent}, sample, form)
+
+
+ROUTES: dict[str, Route] = {
+    # Accounts.
+    "auth.log_in": both((200, DONE, DONE, DONE), (422, DONE, DONE, DONE)),
+    "auth.log_out": post((LOG_IN, LOG_IN, LOG_IN, LOG_IN)),
+    "auth.account": both(DESK, (LOG_IN, 422, 422, 422)),
+    "auth.link": both(ALL, (422, 422, 422, 422), link),
+    # The public site: the same for everybody, and read-only.
+    "static": get(ALL, fixed(filename="site.css")),
+    "public.home": get(ALL),
+    "public.questions": get(ALL),
+    "public.question": get(ALL, public_question),
+    "public.question_json": get(ALL, public_question),
+    "public.tags": get(ALL),
+    "public.tag": get(ALL, public_tag),
+    "public.corrections": get(ALL),
+    "public.correction": get(NONE, fixed(number=1_000)),
+    "public.exports": get(ALL),
+    "public.export_bank": get(ALL, fixed(extension="json")),
+    "public.schema": get(ALL),
+    "public.robots": get(ALL),
+    "public.healthz": get(ALL),
+    "public.readyz": get(ALL),
+    # The desk.
+    "admin.index": get(DESK),
+    "desk_questions.index_view": get(DESK),
+    "desk_questions.create_view": both(
+        DESK, DESK_KEPT, **{"stem": "Why?", "answers[0].body": "So."}
+    ),
+    "desk_questions.edit_view": both(DESK, DESK_KEPT, draft, stem="Why?", seen_version="1"),
+    "desk_questions.preview": post(DESK, stem="Why?"),
+    "desk_questions.delete": post(DESK_DONE, draft),
+    "desk_questions.return_to_draft": post(DESK_DONE, in_review),
+    "desk_questions.retire": post(EDITORS_DONE, published),
+    "desk_questions.unretire": post(EDITORS_DONE, retired),
+    "desk_questions.acknowledge": post(EDITORS_DONE, warned),
+    "desk_questions.action_view": post(
+        EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
+    ),
+    "desk_questions.revisions": get(DESK, revision),
+    "desk_questions.revision": get(DESK, revision),
+    "desk_questions.restore": post(DESK_DONE, revision, seen_version="2"),
+    "desk_answers.index_view": get(DESK),
+    "desk_answers.create_view": get(DESK),
+    "desk_answers.edit_view": get(DESK, answer),
+    "desk_answers.delete": post(DESK_DONE, answer, seen_version="1"),
+    "desk_tags.index_view": get(DESK),
+    "desk_tags.suggest": get(DESK),
+    "desk_tags.create_view": both(EDITORS, EDITORS_DONE, unique, slug="new-{number}", name="New"),
+    "desk_tags.edit_view": both(EDITORS, EDITORS, tag, slug="Not a path!"),
+    "desk_tags.delete": post(EDITORS_DONE, tag),
+    "desk_corrections.index_view": get(DESK),
+    "desk_corrections.create_view": both(
+        DESK, DESK_DONE, of_question, kind="factual", claim="It is."
+    ),
+    "desk_corrections.details_view": get(DESK, correction),
+    "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
+    "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_imports.index_view": get(EDITORS),
+    "desk_imports.details_view": get(EDITORS, batch),
+    "desk_audit.index_view": get(EDITORS),
+    "desk_accounts.index_view": get(ADMINS),
+    "desk_accounts.create_view": both(ADMINS, ADMINS, unique, name="New {number}", role="editor"),
+    "desk_accounts.details_view": get(ADMINS, account),
+    "desk_accounts.set_role": post(ADMINS_DONE, account, role="contributor"),
+    "desk_accounts.disable": post(ADMINS_DONE, account),
+    "desk_accounts.enable": post(ADMINS_DONE, disabled_account),
+    "desk_accounts.link": post(ADMINS, account),
+}
+
+
+# --- the tests --------------------------------------------------------------------
+
+
+def methods_of(app: Flask) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        found.setdefault(rule.endpoint, set()).update((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    return found
+
+
+def test_the_table_knows_every_route_and_no_other(app: Flask) -> None:
+    assert {name: set(route.outcomes) for name, route in ROUTES.items()} == methods_of(app)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=str)
+def test_each_role_gets_what_the_table_says(
+    app: Flask, session: Session, as_role: AsRole, csrf: Csrf, role: Role | None
+) -> None:
+    expected, found = {}, {}
+    for endpoint, route in ROUTES.items():
+        for method, row in route.outcomes.items():
+            values = route.sample(session)
+            session.commit()
+            client = as_role(role)
+            form = {name: text.format(**values) for name, text in route.form.items()}
+            if method != "GET":
+                form["csrf_token"] = csrf(client)
+            with app.test_request_context():
+                address = app.url_for(endpoint, **values)
+            with client.open(
+                address, method=method, data=form if method != "GET" else None
+            ) as response:
+                found[method, endpoint] = outcome(response, notes(client))
+            expected[method, endpoint] = row[ROLES.index(role)]
+    assert found == expected
+
+
+def outcome(response: TestResponse, said: Sequence[str]) -> Outcome:
+    if response.status_code not in {302, 303}:
+        return response.status_code
+    if response.location.partition("?")[0] == "/login":
+        return LOG_IN
+    return DENIED if any(note.startswith("Only a") for note in said) else DONE
+
+
+def notes(client: FlaskClient) -> list[str]:
+    """Return the messages that the browser's next page will show."""
+    with client.session_transaction("/login") as cookie:
+        return [text for _, text in cookie.get("_flashes", [])]
