@@ -102,7 +102,7 @@ def test_ten_edited_files_are_ten_updates_and_one_edited_again_is_a_conflict(
     assert f"conflict\t{paths[0].name}\t" in result.output
 
 
-def test_a_file_written_by_hand_becomes_a_question_named_by_its_file(
+def test_a_file_written_by_hand_becomes_a_question_and_its_edits_an_update(
     app: Flask, run: Run, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine"
@@ -118,7 +118,14 @@ def test_a_file_written_by_hand_becomes_a_question_named_by_its_file(
     with app.app_context():
         found = {q.slug: q.answers[0].uid for q in db.session.scalars(select(Question))}
     assert set(found) == {"a-kettle", "what-is-tea"}
-    assert all(found.values())
+    (mine / "a-kettle.md").write_text(NEW.replace("## Answer", "## Answer: Short") + "Or so.\n")
+    result = run("import", str(mine))
+    assert TOTALS.format(0, 1, 0, 0, 0) in result.output
+    with app.app_context():
+        kettle = db.session.scalars(select(Question).where(Question.slug == "a-kettle")).one()
+        [answer] = kettle.answers
+        assert (answer.uid, answer.label) == (found["a-kettle"], "Short")
+        assert answer.body == "A pot.\nOr so."
 
 
 def test_a_new_export_replaces_and_deletes_what_the_last_one_wrote_and_nothing_else(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -446,7 +447,7 @@ def test_front_matter_means_what_it_says(line: str, name: str, value: Any) -> No
         (HEAD + "\n## Answer\n\n<!-- {} --> A.", "kettle.md, line 7: The comment has to end with"),
         (HEAD + "## Answer\n<!-- {}\nA.", "kettle.md, line 5: The comment has to end with '-->'"),
         (HEAD + '## Answer\n<!-- {"label": "x"} -->\nA.',
-         "kettle.md, line 5, $: Unknown key 'label'. Correct or remove it"),
+         "kettle.md, line 5: Unknown key 'label'. Correct or remove it"),
         (HEAD + '## Answer\n<!-- {"sources": [{"url": 1}]} -->\nA.',
          "kettle.md, line 5, $.sources[0].url: Expected `str`, got `int`."),
         (HEAD + '## Answer\n<!-- {"sources": [{"url": "a b"}]} -->\nA.',
@@ -468,6 +469,28 @@ def test_one_wrong_file_does_not_keep_the_others_out() -> None:
     assert first.item
     assert third.item
     assert second.error
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "## Answer\n<!-- {} -->\nA.\n",
+        "## Answer\n<!-- {\n",
+        "\n" * 20 + " " * 20,
+        "\\" * 40,
+        "---\n",
+        "## Answer: " + "\\## Answer" * 4,
+    ],
+)
+def test_a_large_file_takes_no_longer_than_its_size(part: str) -> None:
+    def seconds(size: int) -> float:
+        text = HEAD + part * (size // len(part))
+        start = time.perf_counter()
+        rows({"kettle.md": text})
+        return time.perf_counter() - start
+
+    small = min(seconds(200_000) for _ in range(3))
+    assert seconds(2_000_000) < 40 * small + 0.5
 
 
 # --- folders as people keep them --------------------------------------------------------

@@ -189,22 +189,26 @@ def _answer(text: str, heading: re.Match[str], end: int) -> AnswerItem:
     start = heading.end()
     comment = _COMMENT.match(text, start, end)
     if comment is not None:
-        close = text.find("-->", comment.end(), end)
-        body, start = text[close + 3 : end], close + 3
-        line = "line {}".format(text.count("\n", 0, comment.end()) + 1)
-        if close < 0 or body.partition("\n")[0].strip():
-            raise JSONFault("The comment has to end with '-->', and its line with it.", line)
         try:
-            stated = convert(strict_json.loads(text[comment.end() : close].strip()), AnswerComment)
+            stated, start = _comment(text, comment.end(), end)
         except JSONFault as fault:
-            is_syntax = fault.place.startswith("line ")
-            raise JSONFault(
-                fault.problem, line if is_syntax else f"{line}, {fault.place}"
-            ) from None
+            line = "line {}".format(text.count("\n", 0, comment.end()) + 1)
+            is_path = fault.place.startswith("$.")
+            raise JSONFault(fault.problem, f"{line}, {fault.place}" if is_path else line) from None
         answer.uid, answer.applies_to = stated.uid, stated.applies_to
         answer.sources = stated.sources
     answer.body = _unescaped(_ESCAPED_COMMENT.sub(_WITHOUT, text[start:end]))
     return answer
+
+
+def _comment(text: str, start: int, end: int) -> tuple[AnswerComment, int]:
+    """Return what the comment with its data at `start` says, and where the text after it begins."""
+    close = text.find("-->", start, end)
+    rest = text.find("\n", close, end) if close >= 0 else -1
+    rest = end if rest < 0 else rest
+    if close < 0 or text[close + 3 : rest].strip():
+        raise JSONFault("The comment has to end with '-->', and its line with it.")
+    return convert(strict_json.loads(text[start:close].strip()), AnswerComment), rest
 
 
 def _unescaped(text: str) -> str:
