@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cms.models.accounts import User
-from cms.models.base import Base, Line, LongText
+from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText
 from cms.models.questions import Question
 from cms.vocabulary import RowAction
 
@@ -86,6 +86,7 @@ class ImportWarning(Base):
     """A passage that looked damaged on import; somebody mends or acknowledges it."""
 
     __tablename__ = "import_warning"
+    __table_args__ = IDS_ARE_NEVER_REUSED
 
     id: Mapped[int] = mapped_column(primary_key=True)
     question_id: Mapped[int] = mapped_column(

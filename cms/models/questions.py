@@ -132,6 +132,7 @@ class Source(Base):
     __tablename__ = "source"
     __table_args__ = (
         CheckConstraint("(answer_id IS NULL) <> (correction_id IS NULL)", name="one_owner"),
+        IDS_ARE_NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -161,6 +162,7 @@ class Revision(Base):
     __table_args__ = (
         UniqueConstraint("question_id", "number"),
         Index(None, "question_id", "content_hash"),
+        IDS_ARE_NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -607,6 +607,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_warning")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("import_warning", schema=None) as batch_op:
         batch_op.create_index(
@@ -710,6 +711,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
         sa.UniqueConstraint("question_id", "number", name=op.f("uq_revision_question_id_number")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_revision_author_id"), ["author_id"], unique=False)
@@ -747,6 +749,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_source_answer_id"), ["answer_id"], unique=False)

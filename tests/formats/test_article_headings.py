@@ -170,6 +170,24 @@ def test_a_line_that_only_resembles_a_heading_stays_in_the_answer(line: str) -> 
     assert line in first.replace("\\", "")
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("**Answer:** one", "one"),
+        ("**Answer: all of it**", "**all of it**"),
+        ("#### Answer\n\none", "one"),
+        ("Ans 1 - one", "one"),
+        ("A1: one", "one"),
+        ("ANSWER.\none", "one"),
+        ("A list of two", "A list of two"),
+        ("Answers differ: one", "Answers differ: one"),
+    ],
+)
+def test_a_label_is_no_part_of_the_answer(answer: str, expected: str) -> None:
+    text = f"## 1. What is a?\n\n{answer}\n\n## 2. What is b?\n\nB."
+    assert outline(text)[0][2] == expected
+
+
 def test_a_question_without_an_answer_carries_a_warning() -> None:
     first, second = read("Q1. What is a?\n\nQ2. What is b?\nB.").rows
     assert item(first).answers == []

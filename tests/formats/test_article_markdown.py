@@ -286,6 +286,11 @@ def test_a_markdown_source_keeps_its_own_markup() -> None:
     assert markdown(text, markup=True) == text
 
 
+def test_the_items_of_a_loose_list_stay_one_list() -> None:
+    text = "- one\n\n- two\n\n  more of two\n\n- three\n\nAfter it."
+    assert markdown(text, markup=True) == text
+
+
 _LINES = (
     *("abc", "The", "x = 1", "def f(x):", "return x", "• item", "- item", "* item", "1. step"),
     *("2. step", "3) s", "# note", "#note", "<b>", "<p>text</p>", "<a href=”x”>y<a>", "| a | b |"),

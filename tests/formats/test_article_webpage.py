@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cms.formats.article import detect
+from cms.formats.item import LINE_LIMIT
 from tests.formats.articles import body, item, outline, read, upload
 
 
@@ -40,7 +41,10 @@ def first_answer(html: str) -> str:
             "<p><a href='https://x.example/a b(c)'>a\nlink</a></p>",
             "[a link](https://x.example/a%20b%28c%29)",
         ),
-        ("<p><a href='javascript:alert(1)'>x</a> <a href='#y'>y</a> <a>z</a></p>", "x y z"),
+        (
+            "<p><a href='javascript:alert(1)'>x</a> <a href='#y'>y</a> <a href='//['>z</a></p>",
+            "x y z",
+        ),
         ("<p>a <img src='x.png'> b</p>", "a [Image] b"),
         ("<p>a</p><script>x</script><style>y</style><svg>z</svg>", "a"),
     ],
@@ -112,6 +116,9 @@ def test_places_are_lines_of_the_file() -> None:
             "2024-05-07",
         ),
         ("<link rel='canonical' href='/q'>", "page", "", ""),
+        ("<link rel='canonical' href='https://[x'>", "page", "", ""),
+        ("<link rel='canonical' href='https://x.example/a b'>", "page", "", ""),
+        (f"<h1>{'Things ' * 100}</h1>", ("Things " * 100)[:LINE_LIMIT].strip(), "", ""),
     ],
 )
 def test_a_page_says_where_its_questions_came_from(

@@ -16,6 +16,8 @@ import itertools
 import re
 from pathlib import PurePath
 
+from msgspec.structs import replace
+
 from cms.errors import CmsError, UnreadableFile
 from cms.formats.article.choosing import find_headings
 from cms.formats.article.damage import find_damages
@@ -27,7 +29,17 @@ from cms.formats.article.webpage import looks_like_html, web_page
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
 from cms.formats.format import Format
-from cms.formats.item import AnswerItem, Item, ProvenanceItem, Reading, Row, Upload
+from cms.formats.item import (
+    LINE_LIMIT,
+    URL_LIMIT,
+    URL_PATTERN,
+    AnswerItem,
+    Item,
+    ProvenanceItem,
+    Reading,
+    Row,
+    Upload,
+)
 from cms.text import normalize_body
 
 # An article states questions, their answers and where they come from; nothing else.
@@ -87,11 +99,14 @@ def read(upload: Upload) -> Reading:
             "'Question 5: …', 'Q: …', '1) What …?' or headings that end with a question mark. "
             "Check that this is the right file, or name its format.",
         )
-    source = article.title or PurePath(upload.name).stem
+    source = (article.title or PurePath(upload.name).stem)[:LINE_LIMIT]
+    # An address that the bank would refuse must not keep the questions out.
+    sound = len(article.url) <= URL_LIMIT and re.fullmatch(URL_PATTERN, article.url)
+    origin = ProvenanceItem(source=source, url=article.url if sound else "", date=article.date)
     ordinals = _ordinals(article)
     gate = Gate()
     rows = [
-        _row(gate, question, article, source, ordinal)
+        _row(gate, question, replace(origin, ordinal=ordinal), markup=article.markup)
         for question, ordinal in zip(article.questions, ordinals, strict=True)
     ]
     return Reading(rows=rows, notes=article.notes)
@@ -123,17 +138,12 @@ def _ordinals(article: Article) -> list[int]:
     return list(range(1, len(numbers) + 1))
 
 
-def _row(gate: Gate, question: Question, article: Article, source: str, ordinal: int) -> Row:
+def _row(gate: Gate, question: Question, origin: ProvenanceItem, *, markup: bool) -> Row:
     stem = mark_code(question.title)
-    blocks = to_blocks(question.lines, title=question.title, markup=article.markup)
+    blocks = to_blocks(question.lines, title=question.title, markup=markup)
     body = normalize_body("\n\n".join(block.text for block in blocks))
-    item = Item(
-        stem=stem,
-        answers=[AnswerItem(body=body)] if body else [],
-        provenance=ProvenanceItem(
-            source=source, url=article.url, date=article.date, ordinal=ordinal
-        ),
-    )
+    answers = [AnswerItem(body=body)] if body else []
+    item = Item(stem=stem, answers=answers, provenance=origin)
     row = gate.row(f"line {question.place}", item, drops=DROPS)
     row.damages = find_damages(stem, blocks) if row.item else []
     return row

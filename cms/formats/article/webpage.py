@@ -141,9 +141,18 @@ def _address(soup: BeautifulSoup) -> str:
         _attribute(canonical if isinstance(canonical, Tag) else None, "href"),
         _attribute(graph if isinstance(graph, Tag) else None, "content"),
     ):
-        if urlsplit(address).scheme in ("http", "https"):
-            return address
+        if full := _full_address(address):
+            return full
     return ""
+
+
+def _full_address(address: str, base: str = "") -> str:
+    """Return a link's address, complete by the page's own; '' if none can be followed safely."""
+    try:
+        full = urljoin(base, address)
+        return full if urlsplit(full).scheme.lower() in _LINKS else ""
+    except ValueError:
+        return ""
 
 
 def _date(soup: BeautifulSoup) -> str:
@@ -303,8 +312,8 @@ class _Converter(MarkdownConverter):
         words = text.strip()
         if "_noformat" in parent_tags or not words:
             return text
-        address = urljoin(self._page.url, _attribute(el, "href"))
-        if urlsplit(address).scheme.lower() not in _LINKS:
+        address = _full_address(_attribute(el, "href"), self._page.url)
+        if not address:
             self._links += 1
             return text
         target = re.sub(r"[\s()<>]", lambda found: f"%{ord(found[0]):02X}", address)
