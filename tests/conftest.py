@@ -27,7 +27,10 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from cms import create_app
+from cms.cli.folders import packed_folder
 from cms.extensions import db, read_engine
+from cms.formats.item import Upload
+from cms.formats.markdown import MARKDOWN
 from cms.models import User
 from cms.vocabulary import Role
 
@@ -167,9 +170,12 @@ def empty_session(
 
 
 @pytest.fixture
-def flask_bank() -> bytes:
-    """The curated bank that `demo` shows."""
-    return (ROOT / "fixtures" / "flask" / "bank.json").read_bytes()
+def flask_bank() -> Upload:
+    """The curated bank that `demo` shows, in Markdown."""
+    assert MARKDOWN.folder is not None
+    bank = packed_folder(ROOT / "fixtures" / "flask", MARKDOWN.folder)
+    assert bank is not None
+    return bank
 
 
 @pytest.fixture

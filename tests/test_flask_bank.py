@@ -10,20 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
+from cms.cli.folders import packed_folder
 from cms.formats import FORMATS, detect
-from cms.formats.item import (
-    AnswerItem,
-    BankItem,
-    CorrectionItem,
-    DeckItem,
-    Item,
-    TagItem,
-    Upload,
-)
+from cms.formats.item import AnswerItem, CorrectionItem, Item
+from cms.formats.markdown import MARKDOWN
+from cms.formats.markdown.bank import read
 from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionStatus
 
@@ -34,24 +28,17 @@ PACKAGE_REGISTRIES = ("pypi.org", "pypi.python.org", "npmjs.com", "anaconda.org"
 SAMPLE_SECONDS = 60
 
 
-class Bank(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The file as it stands, before any reader normalizes it."""
-
-    format: str
-    version: int
-    bank: BankItem
-    tags: list[TagItem]
-    decks: list[DeckItem]
-    questions: list[Item]
-
-
-FILE = ROOT / "fixtures" / "flask" / "bank.json"
-BANK = msgspec.json.decode(FILE.read_bytes(), type=Bank)
-CORRECTIONS = [correction for question in BANK.questions for correction in question.corrections]
+FOLDER = ROOT / "fixtures" / "flask"
+UPLOAD = packed_folder(FOLDER, MARKDOWN.folder) if MARKDOWN.folder else None
+assert UPLOAD is not None
+READING = read(UPLOAD)
+ROWS = list(READING.rows)
+QUESTIONS = [row.item for row in ROWS if row.item is not None]
+CORRECTIONS = [correction for question in QUESTIONS for correction in question.corrections]
 
 
 def answers() -> Iterator[AnswerItem]:
-    for question in BANK.questions:
+    for question in QUESTIONS:
         yield from question.answers
 
 
@@ -75,12 +62,12 @@ def samples(question: Item) -> list[tuple[str, str | None]]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield (place, text) for all prose and code of the file, without the questions' titles."""
-    for tag in BANK.tags:
+    """Yield (place, text) for all prose and code of the bank, without the questions' titles."""
+    for tag in READING.tags:
         yield f"tag {tag.slug}", tag.description
-    for deck in BANK.decks:
+    for deck in READING.decks:
         yield f"deck {deck.slug}", deck.description
-    for question in BANK.questions:
+    for question in QUESTIONS:
         yield question.slug or "", question.context
         for answer in question.answers:
             yield f"{question.slug}, answer '{answer.label}'", answer.body
@@ -94,55 +81,48 @@ def runs_of_words(text: str, length: int = 10) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
 
 
-WITH_SAMPLES = [question for question in BANK.questions if samples(question)]
+WITH_SAMPLES = [question for question in QUESTIONS if samples(question)]
 
 
 def slug_id(question: Item) -> str:
     return question.slug or ""
 
 
-each_question = pytest.mark.parametrize("question", BANK.questions, ids=slug_id)
+each_question = pytest.mark.parametrize("question", QUESTIONS, ids=slug_id)
 each_correction = pytest.mark.parametrize(
     "correction", CORRECTIONS, ids=lambda correction: str(correction.number)
 )
 
 
-def test_the_file_is_a_question_bank_of_version_1_with_at_least_eight_questions() -> None:
-    assert (BANK.format, BANK.version) == ("question-bank", 1)
-    assert len(BANK.questions) >= 8
-
-
-def test_the_json_reader_takes_the_file_exactly_as_it_stands() -> None:
-    upload = Upload(FILE.name, FILE.read_bytes())
-    assert detect(upload) is FORMATS["json"]
-    read = FORMATS["json"].read
-    assert read is not None
-    reading = read(upload)
-    rows = list(reading.rows)
-    assert [(row.error, row.damages) for row in rows if row.error or row.damages] == []
-    assert [row.item for row in rows] == BANK.questions
-    assert (reading.tags, reading.decks, reading.notes) == (BANK.tags, BANK.decks, [])
+def test_the_folder_is_a_bank_of_at_least_eight_questions_and_a_readme() -> None:
+    assert UPLOAD is not None
+    assert detect(UPLOAD) is FORMATS["markdown"]
+    assert [(row.place, row.error, row.damages) for row in ROWS if row.error or row.damages] == []
+    assert READING.notes == ["Left out, because no question stands there: README.md."]
+    assert len(QUESTIONS) >= 8
+    assert READING.tags
+    assert READING.decks
 
 
 def test_every_uid_is_a_uuid_7_and_used_once() -> None:
-    uids = Counter(tag.uid for tag in BANK.tags)
-    for each in (BANK.questions, answers(), CORRECTIONS):
+    uids = Counter(tag.uid for tag in READING.tags)
+    for each in (QUESTIONS, answers(), CORRECTIONS):
         uids.update(thing.uid for thing in each)
     assert [uid for uid, count in uids.items() if count > 1] == []
     assert [uid for uid in uids if uid is None or uuid.UUID(uid).version != 7] == []
 
 
 def test_slugs_are_plain_and_used_once() -> None:
-    slugs = Counter(question.slug for question in BANK.questions)
+    slugs = Counter(question.slug for question in QUESTIONS)
     assert [slug for slug, count in slugs.items() if count > 1] == []
     assert [slug for slug in slugs if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug or "")] == []
 
 
 def test_questions_stand_in_the_order_of_the_article_that_they_come_from() -> None:
-    provenances = [question.provenance for question in BANK.questions]
+    provenances = [question.provenance for question in QUESTIONS]
     assert {provenance.source for provenance in provenances if provenance} == {ARTICLE_TITLE}
     ordinals = [provenance.ordinal or 0 for provenance in provenances if provenance]
-    assert len(ordinals) == len(BANK.questions)
+    assert len(ordinals) == len(QUESTIONS)
     assert ordinals == sorted(set(ordinals))
     assert set(ordinals) <= set(range(1, 41))
 
@@ -163,7 +143,7 @@ def test_a_correction_is_decided_explained_and_proved(correction: CorrectionItem
 
 
 def test_a_correction_points_to_the_canonical_answer_or_to_none() -> None:
-    for question in BANK.questions:
+    for question in QUESTIONS:
         for correction in question.corrections:
             assert correction.answer in (None, question.answers[0].uid), correction.number
 
@@ -187,13 +167,13 @@ def test_a_question_has_a_difficulty_and_says_to_which_versions_it_applies(quest
 @each_question
 def test_a_question_has_two_to_four_declared_tags(question: Item) -> None:
     assert 2 <= len(set(question.tags)) == len(question.tags) <= 4
-    assert set(question.tags) <= {tag.slug for tag in BANK.tags}
+    assert set(question.tags) <= {tag.slug for tag in READING.tags}
 
 
 def test_every_tag_is_described_and_has_its_parent_declared() -> None:
-    slugs = [tag.slug for tag in BANK.tags]
+    slugs = [tag.slug for tag in READING.tags]
     assert len(slugs) == len(set(slugs))
-    for tag in BANK.tags:
+    for tag in READING.tags:
         assert tag.name
         assert tag.description.endswith(".")
         parent, _, _ = tag.slug.rpartition("/")
@@ -201,17 +181,19 @@ def test_every_tag_is_described_and_has_its_parent_declared() -> None:
 
 
 def test_every_tag_is_used() -> None:
-    used = {slug for question in BANK.questions for slug in question.tags}
+    used = {slug for question in QUESTIONS for slug in question.tags}
     idle = [
-        tag.slug for tag in BANK.tags if not any(f"{u}/".startswith(f"{tag.slug}/") for u in used)
+        tag.slug
+        for tag in READING.tags
+        if not any(f"{u}/".startswith(f"{tag.slug}/") for u in used)
     ]
     assert idle == []
 
 
 def test_decks_hold_questions_of_the_bank_each_once() -> None:
-    uids = {question.uid for question in BANK.questions}
-    assert BANK.decks
-    for deck in BANK.decks:
+    uids = {question.uid for question in QUESTIONS}
+    assert READING.decks
+    for deck in READING.decks:
         assert deck.description
         assert deck.questions
         assert len(deck.questions) == len(set(deck.questions))
@@ -230,11 +212,15 @@ def test_every_source_is_a_dated_https_page_with_a_title_and_no_package_registry
             assert source.accessed_on is not None
 
 
-def test_all_text_is_normalized() -> None:
-    for answer in answers():
-        assert answer.body == normalize_body(answer.body)
-        assert not re.search(r"[ \t]+$", answer.body, re.MULTILINE), answer.uid
-    lines = [question.stem for question in BANK.questions]
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
+def test_a_file_has_plain_line_ends_and_no_spaces_before_them(path: Path) -> None:
+    text = path.read_bytes().decode()
+    assert text == normalize_body(text) + "\n"
+    assert not re.search(r"[ \t]+$", text, re.MULTILINE)
+
+
+def test_all_short_text_is_on_one_line() -> None:
+    lines = [question.stem for question in QUESTIONS]
     for correction in CORRECTIONS:
         lines += [correction.claim, correction.explanation, correction.fix]
     assert [line for line in lines if line != normalize_line(line)] == []
@@ -260,7 +246,7 @@ def test_the_samples_print_exactly_the_output_that_is_shown(question: Item, tmp_
 
 
 def test_most_questions_have_a_runnable_sample() -> None:
-    assert len(WITH_SAMPLES) >= len(BANK.questions) * 5 // 8
+    assert len(WITH_SAMPLES) >= len(QUESTIONS) * 5 // 8
 
 
 @pytest.mark.skipif(not ARTICLES, reason="the article ../shared/seed/*.txt is not at hand")

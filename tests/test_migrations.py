@@ -46,13 +46,12 @@ def test_every_constraint_has_a_name(app: Flask, table: str) -> None:
         assert all(constraint["name"] for constraint in constraints)
 
 
-def test_a_full_bank_goes_down_and_up_and_works_again(app: Flask, flask_bank: bytes) -> None:
-    upload = Upload("bank.json", flask_bank)
+def test_a_full_bank_goes_down_and_up_and_works_again(app: Flask, flask_bank: Upload) -> None:
     with app.app_context():
         for _ in range(2):
             with Session(db.engine) as session:
-                plan = plan_file(session, upload, FORMATS["json"])
-                apply(session, plan, upload, FORMATS["json"], by=None, at=AT)
+                plan = plan_file(session, flask_bank, FORMATS["markdown"])
+                apply(session, plan, flask_bank, FORMATS["markdown"], by=None, at=AT)
                 publish(session, list(session.scalars(select(Question))), by=None, at=AT)
                 session.commit()
                 count = session.scalar(select(func.count()).select_from(Publication))

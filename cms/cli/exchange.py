@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from rich.progress import Progress
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cms.cli.folders import folder_target, packed_folder
 from cms.cli.output import print_refused, print_table
 from cms.errors import InvalidInput
 from cms.extensions import db, read_engine
@@ -72,7 +73,7 @@ def import_command(
     with 1 if a row failed (then nothing was written, unless --keep-good) and
     with 3 if rows are in conflict (those stay as they are, the others are written).
     """
-    files = [_incoming(path, name) for path in _files(paths)]
+    files = [_incoming(upload, name) for path in paths for upload in _uploads(path, name)]
     failed = any(file.plan.totals()[RowAction.error] for file in files)
     published = Published()
     write = not dry_run and (keep_good or not failed)
@@ -105,20 +106,28 @@ def import_command(
         sys.exit(CONFLICTS)
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = [each for each in sorted(path.iterdir()) if by_extension(each.name)]
-        if not found:
-            endings = ", ".join(f".{each.extension}" for each in FORMATS.values() if each.read)
-            raise InvalidInput(f"The folder {path} holds no file that ends in {endings}.")
-        yield from found
+def _uploads(path: Path, name: str | None) -> list[Upload]:
+    """Return a file, or what a folder holds: banks kept as folders, then files of other formats."""
+    if not path.is_dir():
+        return [Upload(path.name, path.read_bytes())]
+    banks: list[Upload] = []
+    for format in FORMATS.values():
+        if format.folder is not None and name in {None, format.name}:
+            bank = packed_folder(path, format.folder)
+            if bank is not None and (name or format.detect(bank)):
+                banks.append(bank)
+    if name and banks:
+        return banks
+    files = [each for each in sorted(path.iterdir()) if by_extension(each.name) and each.is_file()]
+    if not banks and not files:
+        endings = ", ".join(each.endings[0] for each in FORMATS.values() if each.read)
+        raise InvalidInput(
+            f"The folder {path} holds no question in Markdown and no file that ends in {endings}."
+        )
+    return banks + [Upload(each.name, each.read_bytes()) for each in files]
 
 
-def _incoming(path: Path, name: str | None) -> Incoming:
-    upload = Upload(path.name, path.read_bytes())
+def _incoming(upload: Upload, name: str | None) -> Incoming:
     format = by_name(name) if name else detect(upload)
     with reading(), Session(db.engine) as session:
         return Incoming(upload, format, plan_file(session, upload, format))
@@ -187,7 +196,7 @@ def _report(file: Incoming) -> dict[str, Any]:
 
 
 @click.command("export")
-@click.option("-o", "--output", default="-", help="A file; '-' is standard output.")
+@click.option("-o", "--output", default="-", help="A file or folder; '-' is standard output.")
 @click.option("--format", "name", type=click.Choice(WRITABLE), help="Default: by the file's name.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag, or one below it.")
 @click.option("--difficulty", type=click.Choice([d.value for d in Difficulty]))
@@ -205,7 +214,11 @@ def export_command(
     raw: bool,
     bom: bool,
 ) -> None:
-    """Write the published bank, or its working copy, to a file."""
+    """Write the published bank, or its working copy, to a file.
+
+    Markdown becomes a folder, unless the name ends in .zip. In a folder that is
+    there, only what an earlier export wrote is replaced or deleted.
+    """
     format = _written_format(output, name)
     selection = Selection(tags, Difficulty(difficulty) if difficulty else None, since)
     options = {word: True for word, on in (("raw", raw), ("bom", bom)) if on}
@@ -224,7 +237,7 @@ def export_command(
             session, format, selection, head, options, tick=lambda: progress.advance(task)
         )
         progress.update(task, total=stream.total)
-        with _target(output) as write:
+        with _target(output, format) as write:
             for chunk in stream.chunks:
                 write(chunk)
     _say(output, stream)
@@ -235,6 +248,8 @@ def _written_format(output: str, name: str | None) -> Format:
         return by_name(name)
     if output == "-":
         return FORMATS["json"]
+    if output.endswith("/") or Path(output).is_dir():
+        return next(each for each in FORMATS.values() if each.folder and each.write)
     found = by_extension(Path(output).name)
     if found is None or found.write is None:
         raise InvalidInput(
@@ -245,13 +260,19 @@ def _written_format(output: str, name: str | None) -> Format:
 
 
 @contextmanager
-def _target(output: str) -> Iterator[Any]:
+def _target(output: str, format: Format) -> Iterator[Callable[[bytes], object]]:
     """Yield a function that takes bytes; a file appears whole or not at all."""
     if output == "-":
         yield sys.stdout.buffer.write
         sys.stdout.buffer.flush()
         return
     path = Path(output)
+    if format.folder is not None and path.suffix != ".zip":
+        with folder_target(path.resolve(), format.folder) as write:
+            yield write
+        return
+    if path.is_dir():
+        raise InvalidInput(f"{output} is a folder. Name a file in it to write {format.name}.")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -8,11 +8,12 @@ from cms.formats.csv import CSV
 from cms.formats.format import Format
 from cms.formats.item import Upload
 from cms.formats.json import JSON, JSONL
+from cms.formats.markdown import MARKDOWN
 
 __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
-FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV, ARTICLE)}
+FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, ARTICLE)}
 
 
 def by_name(name: str) -> Format:
@@ -34,8 +35,9 @@ def by_extension(file_name: str) -> Format | None:
     The longest extension wins: 'x.moodle.xml' is not 'xml'. A format that can
     only be read is found too; a caller that writes has to look at `write`.
     """
-    for found in sorted(FORMATS.values(), key=lambda each: -len(each.extension)):
-        if file_name.lower().endswith(f".{found.extension}"):
+    endings = [(ending, each) for each in FORMATS.values() for ending in each.endings]
+    for ending, found in sorted(endings, key=lambda pair: -len(pair[0])):
+        if file_name.lower().endswith(ending):
             return found
     return None
 

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cms.formats.item import Export, Reading, Upload
+
+
+class Owned(NamedTuple):
+    """The files of a folder that a new export may replace, and those that it may delete."""
+
+    replaceable: frozenset[str]
+    removable: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What an archive is unpacked: a folder that people and git can work on.
+
+    Formats know archives alone; a program that has folders packs and unpacks
+    them (see `cms.formats.archive`). `files` are the patterns of its files'
+    names, and `record` is the one that lists what an export wrote. `owned` says
+    of such a folder, packed, which files those are.
+    """
+
+    files: tuple[str, ...]
+    record: str
+    owned: Callable[[Upload], Owned]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +36,13 @@ class Format:
     """One way in which a bank leaves or enters; declared once, in the format's own file.
 
     `name` is the word of `--format`, `extension` that of a file, without a dot
-    in front ('moodle.xml'). `detect` says whether a file's content, or failing
-    that its shape, is this format's; it never raises. `read` and `write` are
-    None where a format goes one way only. `drops` are the fields that a file of
-    this format cannot hold (see `cms.formats.item.stripped`; names that are not
-    fields of an Item, such as 'decks', are parts of the bank). `options` are the
-    writer's switches, each with one line of explanation.
+    in front ('moodle.xml'); `also` are further endings that files have. `folder`
+    is set where people also keep the archive unpacked. `detect` says whether a
+    file's content, or failing that its shape, is this format's; it never raises.
+    `read` and `write` are None where a format goes one way only. `drops` are the
+    fields that a file of this format cannot hold (see `cms.formats.item.stripped`;
+    names that are not fields of an Item, such as 'decks', are parts of the bank).
+    `options` are the writer's switches, each with one line of explanation.
     """
 
     name: str
@@ -30,3 +54,10 @@ class Format:
     write: Callable[[Export], Iterator[bytes]] | None = None
     drops: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    folder: Folder | None = None
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Every ending of this format's files, with its dot: '.json'."""
+        return tuple(f".{ending}" for ending in (self.extension, *self.also))

@@ -189,7 +189,7 @@ def content_hash(content: Content) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came in: its base name and its bytes."""
+    """A file that came in: its base name and its bytes; a folder comes as a zip of its files."""
 
     name: str
     data: bytes

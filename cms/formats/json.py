@@ -88,7 +88,7 @@ def read(upload: Upload) -> Reading:
         rows=_rows(questions),
         tags=head.tags,
         decks=head.decks,
-        notes=_withdrawn_note(0 if head.withdrawn is UNSET else len(head.withdrawn)),
+        notes=withdrawn_note(0 if head.withdrawn is UNSET else len(head.withdrawn)),
     )
 
 
@@ -133,15 +133,30 @@ def _head(data: bytes, members: dict[str, Raw]) -> BankFile:
             "$.version",
         )
     bank = convert(head, BankFile)
-    bank.tags = [normalized_tag(tag) for tag in bank.tags]
-    bank.decks = [normalized_deck(deck) for deck in bank.decks]
-    for index, tag in enumerate(bank.tags):
-        _refuse(f"$.tags[{index}]", tag_faults(tag))
-    for index, deck in enumerate(bank.decks):
-        _refuse(f"$.decks[{index}]", deck_faults(deck))
-    _refuse_repeated("$.tags[{}].slug", [tag.slug for tag in bank.tags])
-    _refuse_repeated("$.decks[{}].slug", [deck.slug for deck in bank.decks])
+    bank.tags = checked_tags(bank.tags, "$.tags")
+    bank.decks = checked_decks(bank.decks, "$.decks")
     return bank
+
+
+def checked_tags(tags: list[TagItem], place: str) -> list[TagItem]:
+    """Return tags as the bank keeps them; `place` is the path of their list.
+
+    :raises JSONFault: at what is wrong with one, or at two of one slug.
+    """
+    tags = [normalized_tag(tag) for tag in tags]
+    for index, tag in enumerate(tags):
+        _refuse(f"{place}[{index}]", tag_faults(tag))
+    _refuse_repeated(f"{place}[{{}}].slug", [tag.slug for tag in tags])
+    return tags
+
+
+def checked_decks(decks: list[DeckItem], place: str) -> list[DeckItem]:
+    """Return decks as the bank keeps them; the rest is as in `checked_tags`."""
+    decks = [normalized_deck(deck) for deck in decks]
+    for index, deck in enumerate(decks):
+        _refuse(f"{place}[{index}]", deck_faults(deck))
+    _refuse_repeated(f"{place}[{{}}].slug", [deck.slug for deck in decks])
+    return decks
 
 
 def _refuse(place: str, faults: Iterable[Fault]) -> None:
@@ -233,7 +248,7 @@ def _line_rows(data: bytes, notes: list[str]) -> Iterator[Row]:
                 yield gate.row(place, convert(value, Item))
         except JSONFault as fault:
             yield Row(f"{place}, {fault.place.removeprefix('line 1, ')}", error=fault.problem)
-    notes += _withdrawn_note(withdrawn)
+    notes += withdrawn_note(withdrawn)
 
 
 def write_lines(export: Export) -> Iterator[bytes]:
@@ -254,7 +269,8 @@ def _lines(export: Export) -> Iterator[bytes]:
         yield msgspec.json.encode(line) + b"\n"
 
 
-def _withdrawn_note(count: int) -> list[str]:
+def withdrawn_note(count: int) -> list[str]:
+    """Return what a report says of tombstones in a file: a sentence, or nothing without any."""
     if not count:
         return []
     what = "1 withdrawn question is" if count == 1 else f"{count:,} withdrawn questions are"

@@ -68,13 +68,13 @@ def loads(text: str) -> Any:
     return value
 
 
-def convert(value: Any, to: type[T]) -> T:
-    """Return parsed JSON as a `to`.
+def convert(value: Any, to: type[T], *, strict: bool = True) -> T:
+    """Return parsed JSON as a `to`; if not `strict`, texts become numbers where one is due.
 
     :raises JSONFault: with the path of the first value that does not fit.
     """
     try:
-        return msgspec.convert(value, to)
+        return msgspec.convert(value, to, strict=strict)
     except msgspec.ValidationError as error:
         match = _MESSAGE.fullmatch(str(error))
         assert match is not None

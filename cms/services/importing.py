@@ -61,8 +61,8 @@ def plan_file(session: Session, upload: Upload, format: Format) -> Plan:
     """
     if format.read is None:
         raise InvalidInput(f"'{format.name}' can be exported, not imported.", field="format")
-    source = upload.name.removesuffix(f".{format.extension}")
-    return plan(session, format.read(upload), source=source)
+    ending = next((each for each in format.endings if upload.name.endswith(each)), "")
+    return plan(session, format.read(upload), source=upload.name.removesuffix(ending))
 
 
 def apply(

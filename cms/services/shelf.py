@@ -121,6 +121,7 @@ def _refresh_chunk(
             (Revision.question_id == Question.id) & (Revision.number == Question.published_number),
         )
         .where(Question.id.in_(ids))
+        .order_by(Question.id)
     ).all()
     uids = [row.uid for row in rows]
     held = {

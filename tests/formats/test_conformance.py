@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cms.errors import InvalidInput, UnreadableFile
 from cms.formats import FORMATS, Format, by_extension, by_name, detect
+from cms.formats.archive import Archive, is_archive, packed
 from cms.formats.item import Item, Upload, stripped
 from tests.formats.strategies import any_text, banks, question, upload, written
 
@@ -54,11 +55,21 @@ def is_accounted_for(format: Format, file: Upload) -> bool:
     return all((row.item is None) == bool(row.error) for row in rows)
 
 
+def recoded(data: bytes, encoding: str, mark: bytes) -> bytes:
+    """Return a file, or every file of an archive, in another encoding."""
+    if not is_archive(upload(data)):
+        return mark + data.decode().encode(encoding)
+    archive = Archive(upload(data))
+    return b"".join(
+        packed((name, recoded(archive.read(name).data, encoding, mark)) for name in archive.names)
+    )
+
+
 def test_names_and_extensions_are_unique() -> None:
     assert list(FORMATS) == [each.name for each in ALL]
-    extensions = [each.extension for each in ALL]
-    assert len(set(extensions)) == len(extensions)
-    assert not any(extension.startswith(".") for extension in extensions)
+    endings = [ending for each in ALL for ending in each.endings]
+    assert len(set(endings)) == len(endings)
+    assert not any(ending.startswith("..") for ending in endings)
 
 
 @named(ALL)
@@ -139,8 +150,7 @@ def test_a_file_is_read_in_every_encoding_that_names_itself(
     format: Format, encoding: str, mark: bytes
 ) -> None:
     assert format.read is not None
-    text = written(format, [question(stem="Où est l’été — 漢字 😀?")]).decode()
-    data = mark + text.encode(encoding)
+    data = recoded(written(format, [question(stem="Où est l’été — 漢字 😀?")]), encoding, mark)
     assert detect(upload(data)) is format
     (row,) = format.read(upload(data)).rows
     assert row.item is not None
@@ -260,8 +270,10 @@ def test_a_name_finds_its_format_and_an_unknown_one_lists_them_all() -> None:
 
 @named(ALL)
 def test_an_extension_finds_its_format(format: Format) -> None:
-    assert by_extension(f"bank.{format.extension}") is format
-    assert by_extension(f"BANK.2026.{format.extension.upper()}") is format
+    assert format.endings[0] == f".{format.extension}"
+    for ending in format.endings:
+        assert by_extension(f"bank{ending}") is format
+        assert by_extension(f"BANK.2026{ending.upper()}") is format
 
 
 @pytest.mark.parametrize("name", ["bank", "bank.docx", "json", "bankjson", ""])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from datetime import timedelta
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -14,7 +17,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms import create_app
-from cms.formats.item import AnswerItem
+from cms.formats.item import AnswerItem, Item, Upload
+from cms.formats.markdown.bank import read
 from cms.models import Base, Tag
 from cms.services import listing
 from cms.services.content import content_of
@@ -47,6 +51,7 @@ PAGES = [
     "/questions/?q=cookie&difficulty=medium&tag=flask&sort=title",
     KEPT,
     f"{KEPT}.json",
+    f"{KEPT}.md",
     "/tags/",
     "/tags/flask",
     "/tags/flask/sessions",
@@ -132,7 +137,7 @@ def test_public_addresses_answer_get_and_head_alone(app: Flask, client: FlaskCli
 @pytest.mark.usefixtures("bank")
 def test_every_page_has_one_outline_and_nothing_inline(client: FlaskClient) -> None:
     for path in PAGES:
-        if path.endswith(".json"):
+        if path.endswith((".json", ".md")):
             continue
         page = Outline(client.get(path).text)
         assert page.headings.count(1) == 1, path
@@ -342,6 +347,7 @@ def test_a_question_shows_all_that_was_published_of_it(client: FlaskClient) -> N
         '<div class="code code-run"><div class="code-head">python</div>',
         '<div class="code code-output">',
         'href="/questions/where-does-flask-keep-the-session.json"',
+        'href="/questions/where-does-flask-keep-the-session.md"',
         "release 4",
     ):
         assert part in page, part
@@ -398,6 +404,18 @@ def test_a_question_as_data_is_its_item(app: Flask, client: FlaskClient) -> None
     assert item in exported["questions"]
 
 
+@pytest.mark.usefixtures("bank")
+def test_a_question_as_markdown_is_the_file_of_an_export(client: FlaskClient) -> None:
+    answer = client.get(f"{KEPT}.md")
+    assert answer.content_type == "text/markdown; charset=utf-8"
+    exported = client.get("/export/bank.md.zip")
+    assert exported.mimetype == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(exported.data)) as archive:
+        assert archive.read("where-does-flask-keep-the-session.md") == answer.data
+    [row] = read(Upload("where-does-flask-keep-the-session.md", answer.data)).rows
+    assert row.item == msgspec.json.decode(client.get(f"{KEPT}.json").data, type=Item)
+
+
 def test_an_old_address_leads_to_the_new_one_for_good(
     client: FlaskClient, session: Session
 ) -> None:
@@ -406,7 +424,7 @@ def test_an_old_address_leads_to_the_new_one_for_good(
     save(session, question, changed, seen_version=1, by=None, at=LATER)
     publish(session, [question], by=None, at=LATER)
     session.commit()
-    for ending in ("", ".json"):
+    for ending in ("", ".json", ".md"):
         answer = client.get(f"/questions/what-is-a-view{ending}")
         assert (answer.status_code, answer.location) == (301, f"/questions/views{ending}")
 
@@ -419,7 +437,8 @@ def test_a_retired_question_is_gone_with_its_reason(client: FlaskClient, session
     assert answer.status_code == 410
     assert "What is a view?" in answer.text
     assert "It was asked twice." in answer.text
-    assert client.get("/questions/what-is-a-view.json").status_code == 410
+    for ending in (".json", ".md"):
+        assert client.get(f"/questions/what-is-a-view{ending}").status_code == 410
     assert client.get("/questions/").text.count("What is a view?") == 0
 
 
@@ -439,6 +458,7 @@ def test_an_unknown_question_helps_on(client: FlaskClient) -> None:
     assert f'href="{KEPT}"' in answer.text
     assert 'type="search"' in answer.text
     assert client.get("/questions/a-draft").status_code == 404
+    assert client.get("/questions/unknown.md").status_code == 404
     data = client.get("/questions/unknown.json")
     assert (data.status_code, data.mimetype) == (404, "application/problem+json")
 

@@ -185,6 +185,7 @@ ROUTES: dict[str, Route] = {
     "public.questions": get(ALL),
     "public.question": get(ALL, public_question),
     "public.question_json": get(ALL, public_question),
+    "public.question_markdown": get(ALL, public_question),
     "public.tags": get(ALL),
     "public.tag": get(ALL, public_tag),
     "public.corrections": get(ALL),

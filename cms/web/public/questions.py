@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from flask import Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Gone
 
 from cms.errors import InvalidInput, NotFound
+from cms.formats.item import Item
+from cms.formats.markdown import question_text
 from cms.services import listing, reading
 from cms.services.listing import SORTS, Selection, Sort
 from cms.services.reading import Moved, Withdrawn
@@ -78,12 +81,30 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
 @page("/questions/<slug>.json")
 def question_json(session: Session, slug: str) -> ResponseReturnValue:
     """Return a question as data: the Item that exports hold."""
+    return _data(session, slug, "public.question_json", "application/json", str)
+
+
+@page("/questions/<slug>.md")
+def question_markdown(session: Session, slug: str) -> ResponseReturnValue:
+    """Return a question as Markdown: the file that exports hold."""
+    return _data(session, slug, "public.question_markdown", "text/markdown", _markdown)
+
+
+def _data(
+    session: Session, slug: str, endpoint: str, media_type: str, content: Callable[[str], str]
+) -> ResponseReturnValue:
+    """Return what `content` makes of a question's document, or lead to where it is now."""
     found = reading.find_question(session, slug)
     if isinstance(found, Moved):
-        return redirect(url_for("public.question_json", slug=found.slug), 301)
+        return redirect(url_for(endpoint, slug=found.slug), 301)
     if isinstance(found, Withdrawn):
         raise Gone("This question was withdrawn.")
-    return Response(found.document, mimetype="application/json")
+    return Response(content(found.document), mimetype=media_type)
+
+
+def _markdown(document: str) -> str:
+    item = msgspec.json.decode(document, type=Item)
+    return question_text(item, item.slug)
 
 
 def permalink(endpoint: str, **values: Any) -> str:

@@ -1,0 +1,215 @@
+"""The file of one question: its front matter, its context, its answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from msgspec import NODEFAULT, UNSET, Struct
+from msgspec.structs import fields, replace
+
+from cms.formats import strict_json, strict_yaml
+from cms.formats.encoding import decode, opening
+from cms.formats.item import (
+    SLUG_LIMIT,
+    SLUG_PATTERN,
+    AnswerItem,
+    Item,
+    Line,
+    SourceItem,
+    Uid,
+    Upload,
+)
+from cms.formats.strict_json import JSONFault, convert
+from cms.text import normalize_text
+
+ENDING = ".md"
+
+_FRONT = re.compile(
+    r"---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
+)
+_SLUG = re.compile(SLUG_PATTERN)
+_LINES = re.IGNORECASE | re.MULTILINE
+
+_ANSWER = r"##[ \t]+answer[ \t]*(?::(?P<label>.*))?$"
+_HEADING = re.compile(rf"^ {{0,3}}{_ANSWER}", _LINES)
+_HEADING_OR_ESCAPED = re.compile(rf"^(?P<indent> {{0,3}})(?P<rest>\\*{_ANSWER})", _LINES)
+_ESCAPED_HEADING = re.compile(rf"^(?P<indent> {{0,3}})\\(?P<rest>\\*{_ANSWER})", _LINES)
+
+# The same for a comment with an object in it, as the first thing below a heading.
+_FIRST = r"(?P<indent>(?:[ \t]*\n)* {0,3})"
+_COMMENT = re.compile(rf"{_FIRST}<!--[ \t]*(?=\{{)")
+_COMMENT_OR_ESCAPED = re.compile(rf"\A{_FIRST}(?P<rest>\\*<!--[ \t]*\{{)")
+_ESCAPED_COMMENT = re.compile(rf"\A{_FIRST}\\(?P<rest>\\*<!--[ \t]*\{{)")
+
+_WITH_BACKSLASH, _WITHOUT = r"\g<indent>\\\g<rest>", r"\g<indent>\g<rest>"
+
+# Characters of a file in which a stem, or the first answer, is looked for.
+_OPENING = 65_536
+
+
+class AnswerComment(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the comment below an answer's heading says."""
+
+    uid: Uid | None = None
+    applies_to: Line = ""
+    sources: list[SourceItem] = []
+
+
+# --- writing ---------------------------------------------------------------------
+
+
+def question_text(item: Item, name: str | None) -> str:
+    """Return a question's file; `name` is what it will be called, without its ending.
+
+    What is empty is left out, and so is the slug where the name says it.
+    """
+    front = plain(replace(item, slug=None if item.slug == name else item.slug or ""))
+    front.pop("context", None)
+    front.pop("answers", None)
+    parts = [f"---\n{strict_yaml.dumps(front)}---\n"]
+    if item.context:
+        parts.append(f"{_escaped(item.context)}\n")
+    parts += map(_answer_text, item.answers)
+    return "\n".join(parts)
+
+
+def _answer_text(answer: AnswerItem) -> str:
+    lines = f"## Answer: {answer.label}\n" if answer.label else "## Answer\n"
+    comment = plain(
+        AnswerComment(uid=answer.uid, applies_to=answer.applies_to, sources=answer.sources)
+    )
+    if comment:
+        data = json.dumps(comment, ensure_ascii=False, default=str)
+        # Only a text in the data can hold what would end the comment, so an escape will do.
+        data = re.sub("--(!?)>", r"--\1\\u003e", data)
+        lines += f"<!-- {data} -->\n"
+    return f"{lines}\n{_escaped(_COMMENT_OR_ESCAPED.sub(_WITH_BACKSLASH, answer.body))}\n"
+
+
+def _escaped(text: str) -> str:
+    return _HEADING_OR_ESCAPED.sub(_WITH_BACKSLASH, text)
+
+
+def plain(value: Any) -> Any:
+    """Return Structs as plain data, without what is empty unless told otherwise."""
+    if isinstance(value, Struct):
+        return {
+            name: plain(held)
+            for name, default in _defaults(type(value))
+            if (held := getattr(value, name)) is not UNSET and (held or held != default)
+        }
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+@cache
+def _defaults(struct: type[Struct]) -> list[tuple[str, Any]]:
+    return [
+        (each.name, each.default if each.default_factory is NODEFAULT else each.default_factory())
+        for each in fields(struct)
+    ]
+
+
+# --- reading ---------------------------------------------------------------------
+
+
+def may_be_question(name: str) -> bool:
+    """Whether a file's name is that of a question: no other is looked into."""
+    return "/" not in name and name.lower().endswith(ENDING)
+
+
+def looks_like_question(upload: Upload) -> bool:
+    """Whether a file begins as a question's does; never raises."""
+    text = normalize_text(opening(upload, _OPENING))
+    if re.match(r"---[ \t]*\n", text):
+        return re.search(r"^stem:", text, re.MULTILINE) is not None
+    # The heading alone may stand in anything: in a table's cell, in an article.
+    return may_be_question(upload.name) and _HEADING.search(text) is not None
+
+
+def stated_uid(upload: Upload) -> str | None:
+    """Return the uid in a file's front matter, if there is one that can be read.
+
+    :raises UnreadableFile: if the file is no text
+    """
+    front = _FRONT.match(normalize_text(decode(upload)))
+    try:
+        values = strict_yaml.loads(front["yaml"]) if front else None
+    except JSONFault:
+        return None
+    return values.get("uid") if isinstance(values, dict) else None
+
+
+def read_question(upload: Upload) -> Item | None:
+    """Return the question of a file; None if there is neither front matter nor an answer.
+
+    :raises UnreadableFile: if the file is no text
+    :raises JSONFault: with a line, or a path of the Item, as its place
+    """
+    text = normalize_text(decode(upload))
+    front = _FRONT.match(text)
+    if front is None:
+        if _HEADING.search(text):
+            raise JSONFault(
+                "The front matter is missing, or has no end. Begin the file with a line '---', "
+                "a line 'stem: ' with the question, and a line '---'.",
+                "line 1",
+            )
+        return None
+    item = _front_matter(front["yaml"], upload.name)
+    headings = list(_HEADING.finditer(text, front.end()))
+    starts = [heading.start() for heading in headings] + [len(text)]
+    item.context = _unescaped(text[front.end() : starts[0]])
+    item.answers = [
+        _answer(text, heading, end) for heading, end in zip(headings, starts[1:], strict=True)
+    ]
+    return item
+
+
+def _front_matter(text: str, file_name: str) -> Item:
+    values = strict_yaml.loads(text, first_line=2) or {}
+    if not isinstance(values, dict):
+        raise JSONFault("The front matter has to be made of lines like 'key: value'.", "line 2")
+    for key in ("context", "answers"):
+        if key in values:
+            raise JSONFault("It stands in the text below the front matter. Move it there.", key)
+    slug = file_name[: -len(ENDING)] if may_be_question(file_name) else ""
+    if _SLUG.fullmatch(slug) and len(slug) <= SLUG_LIMIT:
+        values.setdefault("slug", slug)
+    return convert(values, Item, strict=False)
+
+
+def _answer(text: str, heading: re.Match[str], end: int) -> AnswerItem:
+    answer = AnswerItem(label=heading["label"] or "")
+    start = heading.end()
+    comment = _COMMENT.match(text, start, end)
+    if comment is not None:
+        try:
+            stated, start = _comment(text, comment.end(), end)
+        except JSONFault as fault:
+            line = "line {}".format(text.count("\n", 0, comment.end()) + 1)
+            is_path = fault.place.startswith("$.")
+            raise JSONFault(fault.problem, f"{line}, {fault.place}" if is_path else line) from None
+        answer.uid, answer.applies_to = stated.uid, stated.applies_to
+        answer.sources = stated.sources
+    answer.body = _unescaped(_ESCAPED_COMMENT.sub(_WITHOUT, text[start:end]))
+    return answer
+
+
+def _comment(text: str, start: int, end: int) -> tuple[AnswerComment, int]:
+    """Return what the comment with its data at `start` says, and where the text after it begins."""
+    close = text.find("-->", start, end)
+    rest = text.find("\n", close, end) if close >= 0 else -1
+    rest = end if rest < 0 else rest
+    if close < 0 or text[close + 3 : rest].strip():
+        raise JSONFault("The comment has to end with '-->', and its line with it.")
+    return convert(strict_json.loads(text[start:close].strip()), AnswerComment), rest
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED_HEADING.sub(_WITHOUT, text)
