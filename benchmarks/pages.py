@@ -97,7 +97,7 @@ def main() -> None:
                 slug = json.load(response)["questions"][0]["slug"]
             page = f"{ours}/questions/{slug}"
             with urllib.request.urlopen(page) as response:
-                own = {"server", "date"}
+                own = {"server", "date", "connection"}
                 headers = [(k, v) for k, v in response.headers.items() if k.lower() not in own]
                 kept = {"body": response.read().decode(), "headers": headers}
                 etag = response.headers["ETag"]
