@@ -280,6 +280,9 @@ def _target(output: str, format: Format) -> Iterator[Callable[[bytes], object]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file.write
+        # A temporary file is for its owner alone; an export is as open as any new file.
+        os.umask(mask := os.umask(0))
+        Path(temporary).chmod(0o666 & ~mask)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

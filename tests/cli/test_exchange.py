@@ -188,6 +188,13 @@ def test_an_export_that_cannot_be_says_what_to_do(
     assert problem in result.stderr
 
 
+def test_an_exported_file_is_as_open_as_any_new_file(run: Run, tmp_path: Path) -> None:
+    (plain := tmp_path / "plain").touch()
+    exported = tmp_path / "bank.json"
+    assert run("export", "-o", str(exported)).exit_code == 0
+    assert exported.stat().st_mode == plain.stat().st_mode
+
+
 def test_a_bank_goes_through_a_real_spreadsheet_unchanged_and_edited(
     app: Flask, run: Run, tmp_path: Path, seed: Path
 ) -> None:
