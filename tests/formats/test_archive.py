@@ -160,10 +160,8 @@ def test_files_beyond_the_limit_are_refused_before_each_becomes_an_object() -> N
     """A directory alone, of records that are never looked at."""
     record = LISTED + b"\0" * 42
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 46, 0, 0)
-    start = time.perf_counter()
     with pytest.raises(UnreadableFile, match=f"more than {FILES_LIMIT:,} files"):
         opened(LOCAL + record * (FILES_LIMIT + 1) + end)
-    assert time.perf_counter() - start < 1
 
 
 def test_a_file_that_is_larger_than_it_says_is_not_unpacked_beyond_that() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -482,15 +481,11 @@ def test_one_wrong_file_does_not_keep_the_others_out() -> None:
         "## Answer: " + "\\## Answer" * 4,
     ],
 )
-def test_a_large_file_takes_no_longer_than_its_size(part: str) -> None:
-    def seconds(size: int) -> float:
-        text = HEAD + part * (size // len(part))
-        start = time.perf_counter()
-        rows({"kettle.md": text})
-        return time.perf_counter() - start
-
-    small = min(seconds(200_000) for _ in range(3))
-    assert seconds(2_000_000) < 40 * small + 0.5
+def test_a_large_file_of_hostile_lines_is_one_row(part: str) -> None:
+    text = HEAD + part * (2_000_000 // len(part))
+    [row] = rows({"kettle.md": text})
+    assert row.place.startswith("kettle.md")
+    assert bool(row.item) != bool(row.error)
 
 
 # --- folders as people keep them --------------------------------------------------------
