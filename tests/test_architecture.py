@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "cms").rglob("*.py"))
-LINES = 430
+LINES = 400
 
 
 def names(tree: ast.AST) -> Iterator[str]:

@@ -35,9 +35,10 @@ from cms.models import (
     question_tag,
 )
 from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
+from cms.services.decks import deck_item
 from cms.services.provenance import provenance_item
 from cms.services.releases import release_number
-from cms.services.shelf import CHUNK, correction_item, deck_item
+from cms.services.shelf import CHUNK, correction_item
 from cms.vocabulary import Difficulty
 
 Tick = Callable[[], None]

@@ -11,6 +11,7 @@ from cms.errors import NotPublishable, WrongState
 from cms.models import Answer, ImportWarning, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
+from cms.services.decks import put_decks
 from cms.services.permissions import require
 from cms.services.questions import lock
 from cms.services.releases import open_release
@@ -100,7 +101,7 @@ def publish(
             .execution_options(synchronize_session=False)
         )
     shelf.refresh(session, ids, release, ChangeKind.published)
-    shelf.put_decks(session, release)
+    put_decks(session, release)
     result.release = release.number
     result.published = ready
     return result

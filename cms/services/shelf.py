@@ -12,17 +12,15 @@ import msgspec
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from cms.formats.item import Content, CorrectionItem, DeckItem, Item
+from cms.formats.item import Content, CorrectionItem, Item
 from cms.markup import plain_text, summarize
 from cms.models import (
     Change,
     Correction,
-    Deck,
     Provenance,
     Publication,
     PublicationTag,
     PublishedCorrection,
-    PublishedDeck,
     PublishedTag,
     Question,
     Release,
@@ -394,30 +392,6 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
         ]
         if rows:
             session.execute(insert(PublishedTag), rows)
-
-
-def put_decks(session: Session, release: Release) -> None:
-    """Bring the public decks up to date with the desk's."""
-    public = {deck.slug: deck for deck in session.scalars(select(PublishedDeck))}
-    for deck in session.scalars(select(Deck).options(selectinload(Deck.members))):
-        document = msgspec.json.encode(deck_item(deck)).decode()
-        held = public.pop(deck.slug, None)
-        if held is None or held.document != document:
-            session.merge(PublishedDeck(slug=deck.slug, document=document, release=release.number))
-    for gone in public.values():
-        session.delete(gone)
-    session.flush()
-
-
-def deck_item(deck: Deck) -> DeckItem:
-    """Return a deck as formats carry it."""
-    return DeckItem(
-        slug=deck.slug,
-        title=deck.title,
-        description=deck.description,
-        filter=deck.filter,
-        questions=[member.question_uid for member in deck.members],
-    )
 
 
 def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
