@@ -41,6 +41,11 @@ def match_key(stem: str) -> str:
     return " ".join(_WORDS.findall(folded)) or folded.strip()
 
 
+def stem_key(stem: str) -> str:
+    """Return the match key of a stem in the length that a column holds (500 characters)."""
+    return match_key(stem)[:500]
+
+
 def unique_name(wanted: str, taken: Callable[[str], bool], limit: int = 120) -> str:
     """Return `wanted`, or `wanted-2`, `wanted-3` … : the first that is not taken."""
     candidate, number = wanted[:limit], 1

@@ -79,8 +79,23 @@ class ChangeKind(StrEnum):
     purged = "purged"
 
 
+class DeckChangeKind(StrEnum):
+    """What a release did to one question of a deck."""
+
+    added = "added"
+    changed = "changed"
+    withdrawn = "withdrawn"
+
+
+class JobState(StrEnum):
+    queued = "queued"
+    running = "running"
+    done = "done"
+    failed = "failed"
+
+
 class RowAction(StrEnum):
-    """What an import does, or would do, with one row."""
+    """What an import or a bulk operation does, or would do, with one row."""
 
     create = "create"
     update = "update"

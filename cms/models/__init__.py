@@ -3,16 +3,21 @@
 from cms.models.accounts import LoginAttempt, LoginSession, OneTimeLink, User
 from cms.models.audit import AuditEvent
 from cms.models.base import Base, new_uid
+from cms.models.bulk import BulkOperation, BulkRow
 from cms.models.corrections import Correction
 from cms.models.decks import Deck, DeckMember
 from cms.models.imports import ImportBatch, ImportRow, ImportWarning, Provenance
+from cms.models.jobs import Job
 from cms.models.questions import Answer, Question, Revision, Source, Tag, question_tag
+from cms.models.samples import SampleRun
 from cms.models.shelf import (
     Change,
+    DeckChange,
     Publication,
     PublicationTag,
     PublishedCorrection,
     PublishedDeck,
+    PublishedDeckMember,
     PublishedTag,
     Release,
     ReleaseCounter,
@@ -24,13 +29,17 @@ __all__ = [
     "Answer",
     "AuditEvent",
     "Base",
+    "BulkOperation",
+    "BulkRow",
     "Change",
     "Correction",
     "Deck",
+    "DeckChange",
     "DeckMember",
     "ImportBatch",
     "ImportRow",
     "ImportWarning",
+    "Job",
     "LoginAttempt",
     "LoginSession",
     "OneTimeLink",
@@ -39,11 +48,13 @@ __all__ = [
     "PublicationTag",
     "PublishedCorrection",
     "PublishedDeck",
+    "PublishedDeckMember",
     "PublishedTag",
     "Question",
     "Release",
     "ReleaseCounter",
     "Revision",
+    "SampleRun",
     "SlugRedirect",
     "Source",
     "Tag",

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cms.models.accounts import User
 from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText
+from cms.models.batches import BatchRow
+from cms.models.jobs import Job
 from cms.models.questions import Question
-from cms.vocabulary import RowAction
 
 
 class ImportBatch(Base):
-    """One import of one file."""
+    """One import of one file: uploaded `at`, compared with the bank, applied, perhaps undone.
+
+    `data` is the file until it is compared; from then on the rows hold what it
+    says, and `head` (a FileHead as JSON) what is not of one row. `format` is
+    empty until it is detected. `made` lists what the import made besides
+    questions: uids of tags, slugs of decks.
+    """
 
     __tablename__ = "import_batch"
 
@@ -22,34 +29,43 @@ class ImportBatch(Base):
     file_name: Mapped[Line]
     sha256: Mapped[str] = mapped_column(String(64))
     format: Mapped[str] = mapped_column(String(32))
+    data: Mapped[bytes | None] = mapped_column(deferred=True)
+    head: Mapped[LongText] = mapped_column(default="")
+    made: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
     by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     at: Mapped[datetime] = mapped_column(index=True)
+    planned_at: Mapped[datetime | None]
+    applied_at: Mapped[datetime | None]
     undone_at: Mapped[datetime | None]
+    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
 
-    by: Mapped[User | None] = relationship()
+    by: Mapped[User | None] = relationship(foreign_keys=[by_id])
+    undone_by: Mapped[User | None] = relationship(foreign_keys=[undone_by_id])
+    job: Mapped[Job | None] = relationship()
     rows: Mapped[list[ImportRow]] = relationship(
         back_populates="batch", order_by="ImportRow.id", cascade="all, delete-orphan"
     )
 
 
-class ImportRow(Base):
-    """What an import did with one row. `place` is a line or a path in the file."""
+class ImportRow(BatchRow, Base):
+    """What an import did, or would do, with one row. `place` is a line or a path in the file.
+
+    `stated` is the row as JSON (a Row of cms.formats.item), kept while it may
+    still be imported; `chosen` says whether it is to be written. `seen_version`
+    is the question's newest revision when the two were compared.
+    """
 
     __tablename__ = "import_row"
     __table_args__ = (Index(None, "batch_id", "action"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id", ondelete="CASCADE"))
     place: Mapped[Line]
-    action: Mapped[RowAction]
-    message: Mapped[LongText] = mapped_column(default="")
-    stem: Mapped[LongText] = mapped_column(default="")
-    question_id: Mapped[int | None] = mapped_column(
-        ForeignKey("question.id", ondelete="SET NULL"), index=True
-    )
+    stated: Mapped[str | None] = mapped_column(Text, deferred=True)
+    chosen: Mapped[bool] = mapped_column(default=False)
+    seen_version: Mapped[int | None]
 
     batch: Mapped[ImportBatch] = relationship(back_populates="rows")
-    question: Mapped[Question | None] = relationship()
 
 
 class Provenance(Base):

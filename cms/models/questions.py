@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from cms.models.accounts import User
 from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText, Slug, Uid, new_uid
+from cms.text import stem_key
 from cms.vocabulary import Difficulty, Origin, Stage, Status
 
 question_tag = Table(
@@ -49,6 +50,7 @@ class Question(Base):
     newest, `published_number` the one on the shelf, `scheduled_number` the one
     that goes public at `scheduled_at`. The newest is the lock version, too:
     every save makes a revision, and names the one that its editor saw.
+    `stem_key` is the stem's match key: what reads the same has the same.
     """
 
     __tablename__ = "question"
@@ -62,6 +64,7 @@ class Question(Base):
     uid: Mapped[Uid] = mapped_column(unique=True, default=new_uid)
     slug: Mapped[Slug] = mapped_column(unique=True)
     stem: Mapped[LongText]
+    stem_key: Mapped[Line] = mapped_column(default="", index=True)
     context: Mapped[LongText] = mapped_column(default="")
     difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
     stage: Mapped[Stage] = mapped_column(default=Stage.draft)
@@ -88,6 +91,11 @@ class Question(Base):
     merged_into: Mapped[Question | None] = relationship(remote_side=[id])
     assignee: Mapped[User | None] = relationship(foreign_keys=[assignee_id])
     created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
+
+    @validates("stem")
+    def _key_stem(self, _attribute: str, stem: str) -> str:
+        self.stem_key = stem_key(stem)
+        return stem
 
     @property
     def status(self) -> Status:

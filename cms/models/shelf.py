@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cms.models.base import Base, Line, LongText, Slug, Uid
-from cms.vocabulary import ChangeKind, CorrectionKind, Difficulty
+from cms.vocabulary import ChangeKind, CorrectionKind, DeckChangeKind, Difficulty
 
 
 class ReleaseCounter(Base):
@@ -127,13 +127,57 @@ class PublishedCorrection(Base):
 
 
 class PublishedDeck(Base):
-    """A deck as the public has it. `document` is its DeckItem as JSON text."""
+    """A deck as the public has it. `document` is its DeckItem as JSON text.
+
+    `html` is its description, `questions` counts its members, `release` is the
+    one that last changed its selection, `changed_in` the one that last changed
+    the deck or one of its questions.
+    """
 
     __tablename__ = "published_deck"
 
     slug: Mapped[Slug] = mapped_column(primary_key=True)
+    title: Mapped[Line] = mapped_column(default="")
+    html: Mapped[LongText] = mapped_column(default="")
     document: Mapped[LongText]
+    questions: Mapped[int] = mapped_column(default=0)
     release: Mapped[int]
+    changed_in: Mapped[int] = mapped_column(default=0)
+
+
+class PublishedDeckMember(Base):
+    """A live question in a deck, worked out.
+
+    `position` counts the deck's explicit members from 0. Those that its filter
+    selects all have AFTER_EXPLICIT: they follow in the order in which they were
+    first published, and none moves when another comes or goes.
+    """
+
+    __tablename__ = "published_deck_member"
+    __table_args__ = (Index(None, "deck", "position", "publication_id"),)
+
+    AFTER_EXPLICIT = 1_000_000
+
+    deck: Mapped[Slug] = mapped_column(
+        ForeignKey("published_deck.slug", ondelete="CASCADE"), primary_key=True
+    )
+    publication_id: Mapped[int] = mapped_column(
+        ForeignKey("publication.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    position: Mapped[int]
+
+
+class DeckChange(Base):
+    """What a release did to one question of a deck; append-only, like Change."""
+
+    __tablename__ = "deck_change"
+    __table_args__ = (Index(None, "deck", "release", "uid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deck: Mapped[Slug]
+    release: Mapped[int] = mapped_column(ForeignKey("release.number"))
+    uid: Mapped[Uid]
+    what: Mapped[DeckChangeKind]
 
 
 class Withdrawal(Base):

@@ -93,6 +93,8 @@ def apply(
         format=format.name,
         by_id=by.id if by else None,
         at=at,
+        planned_at=at,
+        applied_at=at,
     )
     session.add(batch)
     session.flush()

@@ -26,10 +26,9 @@ from cms.models import (
 )
 from cms.services.content import searchable, source_rows
 from cms.services.planning import PlannedRow
-from cms.services.provenance import source_key
 from cms.services.questions import slug_owners
 from cms.services.shelf import chunks
-from cms.text import unique_name
+from cms.text import stem_key, unique_name
 from cms.vocabulary import CorrectionStatus, Origin, Stage
 
 
@@ -52,6 +51,7 @@ def insert_questions(
                 "uid": content.uid,
                 "slug": content.slug,
                 "stem": content.stem,
+                "stem_key": stem_key(content.stem),
                 "context": content.context,
                 "difficulty": content.difficulty,
                 "stage": Stage.draft,
@@ -185,7 +185,7 @@ def provenance_values(row: PlannedRow, number: int) -> dict[str, Any] | None:
         "attribution": origin.attribution,
         "external_id": origin.external_id,
         "ordinal": origin.ordinal,
-        "stem_key": source_key(row.item.stem),
+        "stem_key": stem_key(row.item.stem),
         "imported_number": number,
     }
 

@@ -23,9 +23,9 @@ from cms.formats.item import (
 from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.merging import judge
-from cms.services.provenance import source_key
 from cms.services.questions import slug_owners
 from cms.services.shelf import chunks, correction_item
+from cms.text import stem_key
 from cms.vocabulary import Origin, RowAction
 
 # The namespace of the uids that questions without one get (UUIDv5, RFC 9562).
@@ -115,7 +115,7 @@ class _Planner:
         if item.uid is not None:
             return item.uid
         source = item.provenance.source if item.provenance else self.source
-        key = source_key(item.stem)
+        key = stem_key(item.stem)
         self.occurrences[source, key] += 1
         occurrence = self.occurrences[source, key]
         match = self._by_provenance(item, source, key, occurrence) if item.provenance else None

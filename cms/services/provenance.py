@@ -2,7 +2,6 @@
 
 from cms.formats.item import ProvenanceItem
 from cms.models import Provenance
-from cms.text import match_key
 
 
 def provenance_item(row: Provenance) -> ProvenanceItem:
@@ -16,8 +15,3 @@ def provenance_item(row: Provenance) -> ProvenanceItem:
         external_id=row.external_id,
         ordinal=row.ordinal,
     )
-
-
-def source_key(stem: str) -> str:
-    """Return the key by which a later import of the same source finds this stem."""
-    return match_key(stem)[:500]
