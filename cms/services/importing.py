@@ -14,6 +14,7 @@ from cms.errors import CmsError, InvalidInput, StaleEdit
 from cms.formats import Format
 from cms.formats.item import (
     DeckItem,
+    Reading,
     Upload,
 )
 from cms.models import (
@@ -61,10 +62,24 @@ def plan_file(session: Session, upload: Upload, format: Format) -> Plan:
     :raises UnreadableFile: when the file is not what it is taken for
     :raises InvalidInput: when the format can only be written
     """
+    return plan(session, reading_of(upload, format), source=source_of(upload, format))
+
+
+def reading_of(upload: Upload, format: Format) -> Reading:
+    """Read a file as one of a format.
+
+    :raises UnreadableFile: when the file is not what it is taken for
+    :raises InvalidInput: when the format can only be written
+    """
     if format.read is None:
         raise InvalidInput(f"'{format.name}' can be exported, not imported.", field="format")
+    return format.read(upload)
+
+
+def source_of(upload: Upload, format: Format) -> str:
+    """Return what a file's rows come from where they do not say so: its name without ending."""
     ending = next((each for each in format.endings if upload.name.endswith(each)), "")
-    return plan(session, format.read(upload), source=upload.name.removesuffix(ending))
+    return upload.name.removesuffix(ending)
 
 
 def apply(

@@ -257,11 +257,11 @@ class _Planner:
     ) -> PlannedRow:
         """Compare a row with the question that it means."""
         planned.question_id = question.id
-        planned.seen_version = question.latest_number
         if question.merged_into_id is not None:
             planned.action = RowAction.conflict
             planned.message = "This question was merged into another one; edit that one."
             return planned
+        planned.seen_version = question.latest_number
         verdict = judge(
             item,
             drops,
