@@ -188,7 +188,7 @@ def _update(
     question = session.get_one(Question, row.question_id)
     try:
         with session.begin_nested():
-            save(
+            revision = save(
                 session,
                 question,
                 row.content,
@@ -206,7 +206,10 @@ def _update(
         row.action, row.message, row.chosen = RowAction.error, str(error), False
         return
     row.number = question.latest_number
-    row.before = {"corrections": add_corrections(session, row, question.latest_number, at)}
+    row.before = {
+        "text": revision is not None,
+        "corrections": add_corrections(session, row, question.latest_number, at),
+    }
     values = provenance_values(row, question.latest_number)
     if values is not None:
         held = session.get(Provenance, question.id)

@@ -45,7 +45,8 @@ class PlannedRow:
     tags as slugs. `question_id` and `seen_version` name the question that an
     update changes, at the revision that was compared; of a likely duplicate
     they name its twin. Only what is `chosen` is written: `number` is then the
-    revision that this made, and `before` what an undo puts back (see BatchRow).
+    revision that has it, and `before` what an undo puts back, None for a new
+    question (see BatchRow).
     """
 
     stated: Row
