@@ -80,6 +80,35 @@ if (bulk) {
   count();
 }
 
+// Work in the background: the page follows it, and is loaded anew when the work has come further.
+const poll = document.querySelector('[data-poll]');
+if (poll) {
+  const look = async () => {
+    const response = await fetch(poll.dataset.poll).catch(() => null);
+    const now = response?.ok && !response.redirected ? await response.json() : null;
+    if (now && now.state !== poll.dataset.state) { location.reload(); return; }
+    if (now) {
+      const [words, bar] = [poll.querySelector('[role=status]'), poll.querySelector('progress')];
+      if (words.textContent !== now.words) words.textContent = now.words;
+      if (now.total) { bar.max = now.total; bar.value = now.value; } else bar.removeAttribute('value');
+    }
+    setTimeout(look, now ? 500 : 3000);
+  };
+  setTimeout(look, 300);
+}
+
+// Choices are kept as they are made; what depends on them follows.
+const choices = document.querySelector('form[data-autosave]');
+choices?.addEventListener('change', async () => {
+  const response = await fetch(choices.action, { method: 'POST', body: new FormData(choices) }).catch(() => null);
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  if (!page || !page.querySelector('form[data-autosave]')) { choices.submit(); return; }
+  for (const id of ['notes', 'write', 'all-of']) {
+    const [here, there] = [document.getElementById(id), page.getElementById(id)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+});
+
 // A small form that was changed is not left by accident.
 for (const form of document.querySelectorAll('form[data-guard]')) {
   let changed = 'unsaved' in form.dataset;
