@@ -87,6 +87,17 @@ class DeckChangeKind(StrEnum):
     withdrawn = "withdrawn"
 
 
+class ImportState(StrEnum):
+    """How far an import has come; derived from its times and its job, stored nowhere."""
+
+    reading = "reading"
+    failed = "failed"
+    waiting = "waiting"
+    writing = "writing"
+    imported = "imported"
+    undone = "undone"
+
+
 class JobState(StrEnum):
     queued = "queued"
     running = "running"

@@ -54,6 +54,7 @@ class Incoming:
 )
 @click.option("--format", "name", type=click.Choice(READABLE), help="Do not detect the format.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing.")
+@click.option("--duplicates", is_flag=True, help="Create likely duplicates, too.")
 @click.option("--keep-good", is_flag=True, help="Write the good rows even if others failed.")
 @click.option("--publish", "publishing", is_flag=True, help="Publish what was written.")
 @click.option("--force", is_flag=True, help="With --publish: acknowledge import warnings.")
@@ -62,6 +63,7 @@ def import_command(
     paths: Sequence[Path],
     name: str | None,
     dry_run: bool,
+    duplicates: bool,
     keep_good: bool,
     publishing: bool,
     force: bool,
@@ -74,6 +76,9 @@ def import_command(
     with 3 if rows are in conflict (those stay as they are, the others are written).
     """
     files = [_incoming(upload, name) for path in paths for upload in _uploads(path, name)]
+    if duplicates:
+        for row in (row for file in files for row in file.plan.rows):
+            row.chosen |= row.action == RowAction.duplicate
     failed = any(file.plan.totals()[RowAction.error] for file in files)
     published = Published()
     write = not dry_run and (keep_good or not failed)
@@ -92,6 +97,8 @@ def import_command(
         db.session.commit()
     for file in files:
         _print_plan(file, several=len(files) > 1)
+    if any(file.plan.totals()[RowAction.duplicate] for file in files) and not duplicates:
+        click.echo("Likely duplicates were left out. Add --duplicates to create them all the same.")
     _print_outcome(dry_run=dry_run, written=write)
     if published.release is not None:
         click.echo(

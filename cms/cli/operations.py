@@ -18,6 +18,7 @@ from granian.log import LogLevels
 from sqlalchemy import exists, select
 
 from cms.cli.exchange import import_command
+from cms.cli.work import worker_beside
 from cms.errors import InvalidInput, WrongState
 from cms.extensions import db
 from cms.models import Question, User
@@ -37,7 +38,7 @@ THREADS = 64
 @click.option("--port", default=8000, show_default=True)
 @click.option("--workers", default=1, show_default=True, help="Processes.")
 def serve_command(host: str, port: int, workers: int) -> None:
-    """Serve the site with a production server."""
+    """Serve the site with a production server, and a worker for its jobs beside it."""
     _require_free(host, port)
     _require_head()
     click.echo(f"Serving http://{host}:{port}")
@@ -118,7 +119,7 @@ def _require_free(host: str, port: int) -> None:
 def _serve(host: str, port: int, workers: int) -> None:
     for engine in db.engines.values():
         engine.dispose()
-    Granian(
+    server = Granian(
         "cms:create_app",
         factory=True,
         interface=Interfaces.WSGI,
@@ -131,4 +132,6 @@ def _serve(host: str, port: int, workers: int) -> None:
         # Its warning about the number of threads is what we want: see THREADS.
         log_level=LogLevels.error,
         log_access=False,
-    ).serve()
+    )
+    with worker_beside():
+        server.serve()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from cms.errors import InvalidContent
 from cms.formats.item import (
     ANSWER_LIMIT,
     LINE_LIMIT,
@@ -83,6 +84,16 @@ class Gate:
 def problems(content: Content) -> list[str]:
     """Return what keeps `content` from being saved, as sentences; none if it may be."""
     return [f"{path}: {problem}" for path, problem in faults(content)]
+
+
+def refuse_faults(content: Content) -> None:
+    """Let normalized content pass.
+
+    :raises InvalidContent: with every fault and its remedy
+    """
+    found = list(faults(content))
+    if found:
+        raise InvalidContent(found)
 
 
 def faults(content: Content) -> Iterator[Fault]:

@@ -36,6 +36,16 @@ def reading() -> Iterator[None]:
         _reading.reset(token)
 
 
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Transactions begun inside may write, even where `reading()` is around them."""
+    token = _reading.set(False)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` for a database address."""
     if make_url(url).get_backend_name() == "sqlite":

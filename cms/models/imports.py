@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -52,8 +53,9 @@ class ImportRow(BatchRow, Base):
     """What an import did, or would do, with one row. `place` is a line or a path in the file.
 
     `stated` is the row as JSON (a Row of cms.formats.item), kept while it may
-    still be imported; `chosen` says whether it is to be written. `seen_version`
-    is the question's newest revision when the two were compared.
+    still be imported; `chosen` says whether it is, or was, to be written.
+    `seen_version` is the question's newest revision when the two were compared,
+    `warnings` the number of places that look damaged.
     """
 
     __tablename__ = "import_row"
@@ -64,6 +66,7 @@ class ImportRow(BatchRow, Base):
     stated: Mapped[str | None] = mapped_column(Text, deferred=True)
     chosen: Mapped[bool] = mapped_column(default=False)
     seen_version: Mapped[int | None]
+    warnings: Mapped[int] = mapped_column(default=0)
 
     batch: Mapped[ImportBatch] = relationship(back_populates="rows")
 
@@ -96,6 +99,10 @@ class Provenance(Base):
     imported_number: Mapped[int | None]
 
     question: Mapped[Question] = relationship()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row's columns by name."""
+        return {column.key: getattr(self, column.key) for column in self.__table__.columns}
 
 
 class ImportWarning(Base):

@@ -14,6 +14,7 @@ from cms.errors import CmsError, InvalidInput, StaleEdit
 from cms.formats import Format
 from cms.formats.item import (
     DeckItem,
+    Reading,
     Upload,
 )
 from cms.models import (
@@ -24,6 +25,7 @@ from cms.models import (
     ImportWarning,
     Provenance,
     Question,
+    Tag,
     User,
 )
 from cms.services.audit import record
@@ -41,7 +43,8 @@ from cms.services.shelf import chunks
 from cms.services.tags import resolve
 from cms.vocabulary import Origin, Role, RowAction
 
-WRITTEN = (RowAction.create, RowAction.update)
+# Rows that become new questions.
+NEW = frozenset({RowAction.create, RowAction.duplicate})
 
 
 @dataclass(slots=True)
@@ -59,10 +62,24 @@ def plan_file(session: Session, upload: Upload, format: Format) -> Plan:
     :raises UnreadableFile: when the file is not what it is taken for
     :raises InvalidInput: when the format can only be written
     """
+    return plan(session, reading_of(upload, format), source=source_of(upload, format))
+
+
+def reading_of(upload: Upload, format: Format) -> Reading:
+    """Read a file as one of a format.
+
+    :raises UnreadableFile: when the file is not what it is taken for
+    :raises InvalidInput: when the format can only be written
+    """
     if format.read is None:
         raise InvalidInput(f"'{format.name}' can be exported, not imported.", field="format")
+    return format.read(upload)
+
+
+def source_of(upload: Upload, format: Format) -> str:
+    """Return what a file's rows come from where they do not say so: its name without ending."""
     ending = next((each for each in format.endings if upload.name.endswith(each)), "")
-    return plan(session, format.read(upload), source=upload.name.removesuffix(ending))
+    return upload.name.removesuffix(ending)
 
 
 def apply(
@@ -74,7 +91,7 @@ def apply(
     by: User | None,
     at: datetime,
 ) -> Imported:
-    """Write the rows that are to be created or updated; the others are only put on record.
+    """Write the chosen rows of a plan; the others are only put on record.
 
     A question that somebody saved since the plan was made becomes a conflict.
     An import that would write nothing leaves no trace.
@@ -82,11 +99,8 @@ def apply(
     :raises NotAllowed: when the actor is no editor
     """
     require(by, Role.editor, "import files")
-    result = Imported(planned)
-    _mark_late_conflicts(session, planned.rows)
-    decks = _new_decks(session, planned.decks)
-    if not decks and not any(row.action in WRITTEN for row in planned.rows):
-        return result
+    if not _new_decks(session, planned.decks) and not any(row.chosen for row in planned.rows):
+        return Imported(planned)
     batch = ImportBatch(
         file_name=upload.name[:500],
         sha256=hashlib.sha256(upload.data).hexdigest(),
@@ -94,59 +108,72 @@ def apply(
         by_id=by.id if by else None,
         at=at,
         planned_at=at,
-        applied_at=at,
     )
     session.add(batch)
     session.flush()
+    write(session, planned, batch, by=by, at=at)
+    for some in chunks(planned.rows):
+        session.execute(
+            insert(ImportRow), [{"batch_id": batch.id, **row_values(row)} for row in some]
+        )
+    session.flush()
+    session.expire_all()
+    written = [row.question_id for row in planned.rows if row.number is not None]
+    return Imported(planned, batch, [each for each in written if each is not None])
+
+
+def write(
+    session: Session, planned: Plan, batch: ImportBatch, *, by: User | None, at: datetime
+) -> None:
+    """Write the chosen rows of a plan as those of `batch`; each row then says what it became."""
+    _mark_late_conflicts(session, planned.rows)
+    decks = _new_decks(session, planned.decks)
+    held = set(session.scalars(select(Tag.uid)))
     tags = resolve(session, _wanted_tags(planned), by=by, at=at, described=planned.tags)
     tag_uids = {slug: tag.uid for slug, tag in tags.items()}
     tag_ids = {tag.uid: tag.id for tag in tags.values()}
     for row in planned.rows:
-        if row.content is not None and row.action in WRITTEN:
+        if row.content is not None and row.chosen:
             row.content = replace(
                 row.content, tags=sorted(tag_uids[slug] for slug in row.content.tags)
             )
-    for some in chunks([row for row in planned.rows if row.action == RowAction.create]):
+    for some in chunks([row for row in planned.rows if row.chosen and row.action in NEW]):
         insert_questions(session, some, tag_ids, batch, by=by, at=at)
     for row in planned.rows:
-        if row.action == RowAction.update:
+        if row.chosen and row.action not in NEW:
             _update(session, row, batch, by=by, at=at)
     _add_decks(session, decks, at)
-    result.questions = [
-        row.question_id
-        for row in planned.rows
-        if row.question_id is not None and row.action in WRITTEN
-    ]
-    for some in chunks(planned.rows):
-        session.execute(insert(ImportRow), [_import_row(row, batch) for row in some])
+    batch.applied_at = at
+    batch.made = {
+        "tags": sorted(set(session.scalars(select(Tag.uid))) - held),
+        "decks": [deck.slug for deck in decks],
+    }
     record(
         session,
         by=by,
         at=at,
         action="import",
         about=f"import:{batch.id}",
-        file=upload.name,
-        format=format.name,
+        file=batch.file_name,
+        format=batch.format,
         totals={action.value: count for action, count in planned.totals().items()},
     )
     session.flush()
-    session.expire_all()
-    result.batch = batch
-    return result
 
 
 def _mark_late_conflicts(session: Session, rows: Sequence[PlannedRow]) -> None:
-    """Turn rows into conflicts whose question was made or saved since they were planned."""
-    for some in chunks([row for row in rows if row.action == RowAction.create]):
-        by_uid = {row.item.uid: row for row in some if row.item}
+    """Turn new rows into conflicts whose question was made since they were planned."""
+    for some in chunks([row for row in rows if row.chosen and row.action in NEW]):
+        by_uid = {row.item.uid: row for row in some}
         for uid in session.scalars(select(Question.uid).where(Question.uid.in_(list(by_uid)))):
+            by_uid[uid].chosen = False
             by_uid[uid].action = RowAction.conflict
             by_uid[uid].message = "Somebody made this question meanwhile. Import the file again."
 
 
 def _wanted_tags(planned: Plan) -> Iterator[str]:
     for row in planned.rows:
-        if row.content is not None and row.action in WRITTEN:
+        if row.content is not None and row.chosen:
             yield from row.content.tags
 
 
@@ -161,7 +188,7 @@ def _update(
     question = session.get_one(Question, row.question_id)
     try:
         with session.begin_nested():
-            save(
+            revision = save(
                 session,
                 question,
                 row.content,
@@ -173,27 +200,38 @@ def _update(
                 batch_id=batch.id,
             )
     except StaleEdit as error:
-        row.action, row.message = RowAction.conflict, str(error)
+        row.action, row.message, row.chosen = RowAction.conflict, str(error), False
         return
     except CmsError as error:
-        row.action, row.message = RowAction.error, str(error)
+        row.action, row.message, row.chosen = RowAction.error, str(error), False
         return
-    add_corrections(session, row, question.latest_number, at)
+    row.number = question.latest_number
+    row.before = {
+        "text": revision is not None,
+        "corrections": add_corrections(session, row, question.latest_number, at),
+    }
     values = provenance_values(row, question.latest_number)
     if values is not None:
+        held = session.get(Provenance, question.id)
+        row.before["provenance"] = held.as_dict() if held else None
         session.merge(Provenance(**values))
     insert_rows(session, ImportWarning, list(warning_values(row, batch)))
     session.flush()
 
 
-def _import_row(row: PlannedRow, batch: ImportBatch) -> dict[str, Any]:
+def row_values(row: PlannedRow) -> dict[str, Any]:
+    """Return a row as the columns of ImportRow have it, but for the batch."""
     return {
-        "batch_id": batch.id,
         "place": row.place[:500],
         "action": row.action,
         "message": row.message,
         "stem": row.stem,
         "question_id": row.question_id,
+        "seen_version": row.seen_version or None,
+        "chosen": row.chosen,
+        "number": row.number,
+        "before": row.before,
+        "warnings": len(row.damages),
     }
 
 

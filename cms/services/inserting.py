@@ -67,6 +67,7 @@ def insert_questions(
     ids = [placed[content.uid or ""] for content in contents]
     for row, question_id in zip(rows, ids, strict=True):
         row.question_id = question_id
+        row.number = 1
     insert_rows(
         session,
         question_tag,
@@ -172,7 +173,6 @@ def _source_values(sources: Iterable[SourceItem]) -> Iterator[dict[str, Any]]:
 
 
 def provenance_values(row: PlannedRow, number: int) -> dict[str, Any] | None:
-    assert row.item is not None
     origin = row.item.provenance
     if origin is None:
         return None
@@ -222,15 +222,19 @@ def insert_rows(session: Session, table: Any, rows: list[dict[str, Any]]) -> Non
         session.execute(insert(table), rows)
 
 
-def add_corrections(session: Session, row: PlannedRow, number: int, at: datetime) -> None:
-    """Add the file's corrections; the fixing revision is the one that the row made."""
+def add_corrections(session: Session, row: PlannedRow, number: int, at: datetime) -> list[str]:
+    """Add the file's corrections and return their uids; the row's revision is the fixing one."""
     if not row.corrections:
-        return
+        return []
     numbers = [c.number for c in row.corrections if c.number is not None]
     taken = set(session.scalars(select(Correction.number).where(Correction.number.in_(numbers))))
-    for item in row.corrections:
-        session.add(_correction_row(item, row, number, at, free=item.number not in taken))
+    added = [
+        _correction_row(item, row, number, at, free=item.number not in taken)
+        for item in row.corrections
+    ]
+    session.add_all(added)
     session.flush()
+    return [correction.uid for correction in added]
 
 
 def _correction_row(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import CmsError
 from cms.models import Job, User
-from cms.models.engine import reading
+from cms.models.engine import reading, writing
 from cms.vocabulary import JobState
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,10 @@ def enqueue(
     return job
 
 
-def now() -> datetime:
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -75,18 +78,18 @@ class Attempt:
     """One attempt at a job, held by a lease.
 
     Read in `reading()`, note progress by `tick()`, and write the outcome in
-    `finishing()`. What has to be written before that goes into `writing()`; a
+    `finishing()`. `now()` is the time. What has to be written before that goes into `writing()`; a
     later attempt finds it there and has to begin by clearing it away.
     """
 
-    def __init__(self, engine: Engine, job: Job, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, engine: Engine, job: Job, *, clock: Clock = _utc_now) -> None:
         self.id = job.id
         self.kind = job.kind
         self.payload: dict[str, Any] = job.payload
         self._by_id = job.by_id
         self._number = job.attempts
         self._engine = engine
-        self._clock = clock
+        self.now = clock
         self._ticked = 0.0
 
     @contextlib.contextmanager
@@ -101,7 +104,7 @@ class Attempt:
 
         :raises LeaseLost: when another attempt took over
         """
-        with Session(self._engine) as session, session.begin():
+        with writing(), Session(self._engine) as session, session.begin():
             self._hold(session)
             yield session
 
@@ -131,7 +134,7 @@ class Attempt:
                 state=JobState.running,
                 progress=progress,
                 total=total,
-                lease_until=self._clock() + LEASE,
+                lease_until=self.now() + LEASE,
             )
         self._ticked = time.monotonic()
 
@@ -147,7 +150,7 @@ class Attempt:
     def put_back(self) -> None:
         """Leave the job to a later attempt."""
         with self.writing() as session:
-            self._settle(session, state=JobState.queued, run_at=self._clock() + RETRY_AFTER)
+            self._settle(session, state=JobState.queued, run_at=self.now() + RETRY_AFTER)
 
     @property
     def is_last(self) -> bool:
@@ -167,7 +170,7 @@ class Attempt:
         if state != JobState.running:
             values["lease_until"] = None
         if state in {JobState.done, JobState.failed}:
-            values["finished_at"] = self._clock()
+            values["finished_at"] = self.now()
         session.execute(
             update(Job)
             .where(Job.id == self.id)
@@ -180,9 +183,7 @@ Handler = Callable[[Attempt], None]
 """Does one kind of job. It ends in `Attempt.finishing()`; a CmsError is for the person."""
 
 
-def work_one(
-    engine: Engine, handlers: Mapping[str, Handler], *, clock: Callable[[], datetime] = now
-) -> bool:
+def work_one(engine: Engine, handlers: Mapping[str, Handler], *, clock: Clock = _utc_now) -> bool:
     """Take the job that has waited longest and do it; False if none is due.
 
     A job that fails is marked so, with words for whoever asked for it; nothing
@@ -209,7 +210,7 @@ def _due(at: datetime) -> Any:
     return or_(waiting, abandoned)
 
 
-def _take(engine: Engine, clock: Callable[[], datetime]) -> Attempt | None:
+def _take(engine: Engine, clock: Clock) -> Attempt | None:
     with Session(engine, expire_on_commit=False) as session, session.begin():
         job = session.scalar(
             select(Job)

@@ -3,8 +3,9 @@
 import difflib
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 from sqlalchemy import select
@@ -32,26 +33,50 @@ from cms.vocabulary import Origin, RowAction
 NAMESPACE = uuid.UUID("5d0c2f5e-6a0b-5b8e-9a53-7f1b3c8f2b61")
 # Stems at least this alike, at the same ordinal of the same source, are one question reworded.
 REWORDED = 0.6
+# What is written unless somebody says otherwise.
+WRITTEN = frozenset({RowAction.create, RowAction.update})
 
 
 @dataclass(slots=True)
 class PlannedRow:
-    """What an import would do with one row.
+    """What an import would do with one row, and in the end what it did.
 
-    `content` carries tags as slugs. `question_id` and `seen_version` name the
-    question that an update changes, at the revision that was compared.
+    `stated` is the row as the file has it, but with a uid. `content` carries
+    tags as slugs. `question_id` and `seen_version` name the question that an
+    update changes, at the revision that was compared; of a likely duplicate
+    they name its twin. Only what is `chosen` is written: `number` is then the
+    revision that has it, and `before` what an undo puts back, None for a new
+    question (see BatchRow).
     """
 
-    place: str
+    stated: Row
     action: RowAction
     message: str = ""
-    stem: str = ""
-    item: Item | None = None
     content: Content | None = None
     question_id: int | None = None
     seen_version: int = 0
     corrections: list[CorrectionItem] = field(default_factory=list)
-    damages: list[Damage] = field(default_factory=list)
+    chosen: bool = False
+    number: int | None = None
+    before: dict[str, Any] | None = None
+
+    @property
+    def place(self) -> str:
+        return self.stated.place
+
+    @property
+    def item(self) -> Item:
+        """What the row says; a row that cannot be read says nothing and is never asked."""
+        assert self.stated.item is not None
+        return self.stated.item
+
+    @property
+    def stem(self) -> str:
+        return self.stated.item.stem if self.stated.item else ""
+
+    @property
+    def damages(self) -> list[Damage]:
+        return self.stated.damages
 
 
 @dataclass(slots=True)
@@ -59,9 +84,9 @@ class Plan:
     """A whole file against the bank, row by row, in the file's order."""
 
     rows: list[PlannedRow]
-    tags: list[TagItem]
-    decks: list[DeckItem]
-    notes: list[str]
+    tags: list[TagItem] = field(default_factory=list)
+    decks: list[DeckItem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def totals(self) -> dict[RowAction, int]:
         """Return the number of rows of each action, zeros included."""
@@ -74,19 +99,61 @@ def plan(session: Session, reading: Reading, *, source: str) -> Plan:
 
     :raises UnreadableFile: when the file turns out unreadable half-way
     """
-    planner = _Planner(session, reading, source)
-    rows: list[PlannedRow] = []
-    for some in chunks(list(reading.rows)):
-        rows += planner.plan(some)
-    return Plan(rows, reading.tags, reading.decks, reading.notes)
+    rows = list(reading.rows)
+    planned = [
+        row for some in plan_rows(session, rows, reading.tags, source=source) for row in some
+    ]
+    return Plan(planned, reading.tags, reading.decks, reading.notes)
+
+
+def plan_rows(
+    session: Session, rows: Sequence[Row], tags: Iterable[TagItem], *, source: str
+) -> Iterator[list[PlannedRow]]:
+    """Compare the rows of one file with the bank, and yield them in order, some at a time.
+
+    `tags` are those that the file describes.
+    """
+    planner = _Planner(session, rows, tags, source)
+    for some in chunks(rows):
+        yield planner.plan(some)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A row beside the question that it means: the bank's text, and what both started from.
+
+    `current` and `base` are None where there is no such question or revision;
+    all contents carry tags as slugs.
+    """
+
+    planned: PlannedRow
+    current: Content | None = None
+    base: Content | None = None
+
+
+def compare(session: Session, row: Row, tags: Iterable[TagItem] = ()) -> Comparison:
+    """Compare one row, that a plan has given a uid, with the bank as it is now."""
+    planner = _Planner(session, [row], tags, source="")
+    [planned] = planner.plan([row])
+    if planned.question_id is None or planned.action == RowAction.error:
+        return Comparison(planned)
+    question = session.get_one(Question, planned.question_id, options=WITH_CONTENT)
+    return Comparison(
+        planned,
+        with_tag_slugs(content_of(question), planner.tag_slugs),
+        planner.base(planned.item, question),
+    )
 
 
 class _Planner:
     """The state of one planning: what the file used up so far."""
 
-    def __init__(self, session: Session, reading: Reading, source: str) -> None:
+    def __init__(
+        self, session: Session, rows: Iterable[Row], tags: Iterable[TagItem], source: str
+    ) -> None:
         self.session = session
         self.source = source
+        self.named = {row.item.uid for row in rows if row.item and row.item.uid}
         self.occurrences: Counter[tuple[str, str]] = Counter()
         self.slugs: set[str] = set()
         self.matched: set[int] = set()
@@ -95,7 +162,7 @@ class _Planner:
         # A tag that was renamed here is still the tag that the file means.
         self.renamed = {
             tag.slug: slugs[tag.uid]
-            for tag in reading.tags
+            for tag in tags
             if tag.uid in slugs and slugs[tag.uid] != tag.slug
         }
 
@@ -108,6 +175,9 @@ class _Planner:
             for row in rows
         ]
         self._refuse_foreign(planned)
+        self._find_twins(planned)
+        for each in planned:
+            each.chosen = each.action in WRITTEN
         return planned
 
     def _identity(self, item: Item) -> str:
@@ -165,14 +235,7 @@ class _Planner:
         item = row.item
         assert item is not None
         item.tags = [self.renamed.get(slug, slug) for slug in item.tags]
-        planned = PlannedRow(
-            place=row.place,
-            action=RowAction.create,
-            stem=item.stem,
-            item=item,
-            corrections=item.corrections,
-            damages=row.damages,
-        )
+        planned = PlannedRow(row, RowAction.create, corrections=item.corrections)
         if item.slug is not None and "slug" not in row.drops:
             assert item.uid is not None
             if item.slug in self.slugs or owners.get(item.slug, set()) - {item.uid}:
@@ -195,16 +258,16 @@ class _Planner:
     ) -> PlannedRow:
         """Compare a row with the question that it means."""
         planned.question_id = question.id
-        planned.seen_version = question.latest_number
         if question.merged_into_id is not None:
             planned.action = RowAction.conflict
             planned.message = "This question was merged into another one; edit that one."
             return planned
+        planned.seen_version = question.latest_number
         verdict = judge(
             item,
             drops,
             current=with_tag_slugs(content_of(question), self.tag_slugs),
-            base=lambda: self._content(self._base(item, question)),
+            base=lambda: self.base(item, question),
             earlier=lambda: self._earlier(question),
         )
         planned.action, planned.message = verdict.action, verdict.message
@@ -217,11 +280,12 @@ class _Planner:
             planned.message = f"{len(planned.corrections)} corrections are new."
         return planned
 
-    def _content(self, revision: Revision | None) -> Content | None:
+    def base(self, item: Item, question: Question) -> Content | None:
+        """Return the content that a row was made from, or that was imported last."""
+        revision = self._base(item, question)
         return with_tag_slugs(decode(revision), self.tag_slugs) if revision else None
 
     def _base(self, item: Item, question: Question) -> Revision | None:
-        """Return the revision that a row was made from, or that was imported last."""
         of_question = select(Revision).filter_by(question_id=question.id)
         if item.content_hash is not None:
             return self.session.scalars(
@@ -302,7 +366,25 @@ class _Planner:
                         "Leave it out to have a new one made."
                     )
 
+    def _find_twins(self, planned: Sequence[PlannedRow]) -> None:
+        """Mark new questions that read like one of the bank which the file does not name."""
+        new = [(stem_key(row.stem), row) for row in planned if row.action == RowAction.create]
+        rows = self.session.execute(
+            select(Question.stem_key, Question.id, Question.uid, Question.slug)
+            .where(
+                Question.stem_key.in_({key for key, _ in new if key}),
+                Question.merged_into_id.is_(None),
+            )
+            .order_by(Question.id.desc())
+        )
+        twins = {row.stem_key: row for row in rows if row.uid not in self.named}
+        for key, row in new:
+            if twin := twins.get(key):
+                row.action = RowAction.duplicate
+                row.message = f"The bank has a question that reads the same: '{twin.slug}'."
+                row.question_id = twin.id
+
 
 def _unreadable(row: Row) -> PlannedRow:
     action = RowAction.conflict if row.truncated else RowAction.error
-    return PlannedRow(place=row.place, action=action, message=row.error or "")
+    return PlannedRow(row, action, row.error or "")

@@ -15,7 +15,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
-from cms.formats.checks import faults, normalized
+from cms.formats.checks import normalized, refuse_faults
 from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
 from cms.models import (
     Answer,
@@ -268,9 +268,7 @@ def checked(content: Content) -> Content:
         for answer in content.answers
         if answer.label or answer.body or answer.applies_to or answer.sources
     ]
-    found = list(faults(content))
-    if found:
-        raise InvalidContent(found)
+    refuse_faults(content)
     return content
 
 

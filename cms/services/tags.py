@@ -1,5 +1,6 @@
 """Tags: a tree by path. Renaming a published one is a release, and its old path redirects."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -144,6 +145,14 @@ def delete_tag(session: Session, tag: Tag, *, by: User | None, at: datetime) -> 
     )
     session.delete(tag)
     session.flush()
+
+
+def delete_unused(session: Session, uids: Iterable[str], *, by: User | None, at: datetime) -> None:
+    """Delete those of these tags that nothing uses, the innermost first."""
+    found = session.scalars(select(Tag).where(Tag.uid.in_(list(uids)))).all()
+    for tag in sorted(found, key=lambda tag: -tag.slug.count("/")):
+        with contextlib.suppress(WrongState):
+            delete_tag(session, tag, by=by, at=at)
 
 
 def _refresh_public(

@@ -31,7 +31,7 @@ def downgrade() -> None:
     op.drop_index("ix_question_stem_key", "question")
     op.drop_column("question", "stem_key")
     with op.batch_alter_table("import_row") as batch_op:
-        for name in ("stated", "chosen", "seen_version", "number", "before"):
+        for name in ("stated", "chosen", "seen_version", "warnings", "number", "before"):
             batch_op.drop_column(name)
     # Imports that were never applied are no imports to the code before.
     op.execute("DELETE FROM import_batch WHERE applied_at IS NULL")
@@ -258,6 +258,7 @@ def _extend_imports() -> None:
         sa.Column("stated", sa.Text(), nullable=True),
         sa.Column("chosen", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("seen_version", sa.Integer(), nullable=True),
+        sa.Column("warnings", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("number", sa.Integer(), nullable=True),
         sa.Column("before", sa.JSON(), nullable=True),
     ):

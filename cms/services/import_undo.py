@@ -1,0 +1,201 @@
+"""Undoing an import, as long as nothing was built on it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import delete, exists, insert, select
+from sqlalchemy.orm import Session
+
+from cms.errors import WrongState
+from cms.models import (
+    AuditEvent,
+    Change,
+    Correction,
+    Deck,
+    ImportBatch,
+    ImportRow,
+    ImportWarning,
+    Provenance,
+    Question,
+    Tag,
+    User,
+)
+from cms.services.audit import record
+from cms.services.content import WITH_CONTENT, revision_content
+from cms.services.permissions import require
+from cms.services.questions import save
+from cms.services.shelf import chunks
+from cms.services.tags import delete_unused
+from cms.services.uploads import state_of
+from cms.vocabulary import ImportState, Origin, Role
+
+NAMED = 3  # questions that a refusal names
+
+
+def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: datetime) -> None:
+    """Take back what an import wrote: new questions go, changed ones get their former text.
+
+    The former text comes back as a new revision. Tags and decks that the import
+    made go, too, unless something else uses them by now.
+
+    :raises WrongState: when the import was not written, was undone before, or
+        something was built on it; nothing is undone then
+    """
+    require(by, Role.editor, "undo imports")
+    session.flush()
+    session.refresh(batch, with_for_update=True)
+    state = state_of(batch)
+    if state == ImportState.undone:
+        raise WrongState("This import was undone already.")
+    if state != ImportState.imported:
+        raise WrongState("This import was not written, so there is nothing to undo.")
+    rows = _written(session, batch)
+    _refuse_built_on(blockers(session, rows))
+    new = [row for row in rows if row.before is None]
+    _delete_questions(session, new, batch, by=by, at=at)
+    for row in rows:
+        if row.before is not None and row.question_id is not None:
+            _restore(session, row, batch, by=by, at=at)
+    _delete_decks(session, batch.made.get("decks", []))
+    delete_unused(session, batch.made.get("tags", []), by=by, at=at)
+    batch.undone_at = at
+    batch.undone_by_id = by.id if by else None
+    record(
+        session,
+        by=by,
+        at=at,
+        action="import.undo",
+        about=f"import:{batch.id}",
+        file=batch.file_name,
+        questions=len(rows),
+    )
+    session.flush()
+    session.expire_all()
+
+
+def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str, str]]:
+    """Yield what was built on the rows of an import: a stem, and what happened to it since."""
+    for some in chunks([row for row in rows if row.question_id is not None]):
+        numbers = {row.question_id: row for row in some}
+        corrected = _corrected_since(session, numbers)
+        published = exists().where(Change.uid == Question.uid)
+        for question, was_public in session.execute(
+            select(Question, published).where(Question.id.in_(numbers)).order_by(Question.id)
+        ):
+            row = numbers[question.id]
+            if question.latest_number != row.number:
+                yield question.stem, "was edited"
+            elif was_public if row.before is None else _is_public(question, row):
+                yield question.stem, "was published"
+            elif question.id in corrected:
+                yield question.stem, "got a correction"
+
+
+def _is_public(question: Question, row: ImportRow) -> bool:
+    """Whether readers see the text that a row brought."""
+    return bool((row.before or {}).get("text")) and question.published_number == row.number
+
+
+def _corrected_since(session: Session, rows: dict[int | None, ImportRow]) -> set[int]:
+    """Return the new questions that somebody filed a correction of."""
+    new = [id for id, row in rows.items() if row.before is None]
+    return set(
+        session.scalars(
+            select(Correction.question_id).where(
+                Correction.question_id.in_(new), Correction.seen_in.is_not(None)
+            )
+        )
+    )
+
+
+def _refuse_built_on(found: Iterator[tuple[str, str]]) -> None:
+    built = list(found)
+    if built:
+        shown = "; ".join(f"‘{stem[:80]}’ {what}" for stem, what in built[:NAMED])
+        others = f"; and {len(built) - NAMED:,} more" if len(built) > NAMED else ""
+        raise WrongState(
+            f"This import cannot be undone, because something was built on it: {shown}{others}. "
+            "Change those questions one by one instead."
+        )
+
+
+def _written(session: Session, batch: ImportBatch) -> list[ImportRow]:
+    return list(
+        session.scalars(
+            select(ImportRow)
+            .where(ImportRow.batch_id == batch.id, ImportRow.number.is_not(None))
+            .order_by(ImportRow.id)
+        )
+    )
+
+
+def _delete_questions(
+    session: Session,
+    rows: Sequence[ImportRow],
+    batch: ImportBatch,
+    *,
+    by: User | None,
+    at: datetime,
+) -> None:
+    """Delete drafts in bulk; what belongs to them goes by the database's cascades."""
+    for some in chunks([row.question_id for row in rows if row.question_id is not None]):
+        uids = session.scalars(select(Question.uid).where(Question.id.in_(some))).all()
+        events: list[dict[str, Any]] = [
+            {
+                "at": at,
+                "actor_id": by.id if by else None,
+                "action": "question.delete",
+                "object": f"question:{uid}",
+                "data": {"import": batch.id},
+            }
+            for uid in uids
+        ]
+        if events:
+            session.execute(insert(AuditEvent), events)
+        session.execute(
+            delete(Question)
+            .where(Question.id.in_(some))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _restore(
+    session: Session, row: ImportRow, batch: ImportBatch, *, by: User | None, at: datetime
+) -> None:
+    """Give a question the text that it had before the row, and its provenance."""
+    assert row.number is not None
+    assert row.before is not None
+    question = session.get_one(Question, row.question_id, options=WITH_CONTENT)
+    session.execute(delete(Correction).where(Correction.uid.in_(row.before.get("corrections", []))))
+    session.execute(
+        delete(ImportWarning).where(
+            ImportWarning.question_id == question.id, ImportWarning.batch_id == batch.id
+        )
+    )
+    if "provenance" in row.before:
+        session.execute(delete(Provenance).where(Provenance.question_id == question.id))
+        if row.before["provenance"] is not None:
+            session.add(Provenance(**row.before["provenance"]))
+    if not row.before.get("text"):
+        return
+    content = revision_content(session, question, row.number - 1)
+    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
+    save(
+        session,
+        question,
+        replace(content, tags=[uid for uid in content.tags if uid in known]),
+        seen_version=row.number,
+        by=by,
+        at=at,
+        summary=f"Undid the import of {batch.file_name}"[:500],
+        origin=Origin.undo,
+    )
+
+
+def _delete_decks(session: Session, slugs: Sequence[str]) -> None:
+    """Delete the decks that nobody changed since the import made them."""
+    for deck in session.scalars(select(Deck).where(Deck.slug.in_(slugs), Deck.version == 1)):
+        session.delete(deck)
+    session.flush()
