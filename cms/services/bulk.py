@@ -16,16 +16,22 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.checks import tag_faults
 from cms.formats.item import TagItem
-from cms.models import BulkOperation, BulkRow, Question, Tag, User
+from cms.models import BulkOperation, BulkRow, Job, Question, Tag, User
 from cms.models.accounts import name_key
 from cms.services import verbs
 from cms.services.audit import record
+from cms.services.jobs import enqueue
 from cms.services.permissions import require
 from cms.services.shelf import chunks
 from cms.services.tags import resolve
 from cms.services.verbs import Work
 from cms.text import normalize_line
-from cms.vocabulary import Difficulty, Role, RowAction
+from cms.vocabulary import Difficulty, JobState, Role, RowAction
+
+BULK = "bulk"
+"""The kind of job that performs an operation, or undoes it."""
+LARGE = 200
+"""Questions of an operation that is still done at once; a larger one is a worker's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,28 @@ def begin(
     if not chosen:
         raise InvalidInput("Choose at least one question.")
     return operation
+
+
+def hand_over(
+    session: Session,
+    operation: BulkOperation,
+    *,
+    by: User | None,
+    at: datetime,
+    undo: bool = False,
+) -> Job:
+    """Let a worker perform an operation that was begun, or undo it.
+
+    :raises WrongState: when one is at it already
+    """
+    session.refresh(operation, with_for_update=True)
+    if operation.job is not None and operation.job.state in {JobState.queued, JobState.running}:
+        raise WrongState("A worker is at it already. Wait for it.")
+    job = enqueue(session, BULK, {"operation": operation.id, "undo": undo}, by=by, at=at)
+    operation.job_id = job.id
+    session.flush()
+    session.refresh(operation)
+    return job
 
 
 def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None:

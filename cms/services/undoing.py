@@ -22,7 +22,7 @@ from cms.services import shelf
 from cms.services.audit import record
 from cms.services.bulk import VERBS, allowed, perform
 from cms.services.decks import put_decks
-from cms.services.jobs import Attempt, now
+from cms.services.jobs import Attempt
 from cms.services.keeping import put_rows
 from cms.services.permissions import require_writer
 from cms.services.questions import lock_all, save
@@ -50,9 +50,9 @@ def bulk_job(attempt: Attempt) -> None:
     with attempt.finishing() as session:
         operation = session.get_one(BulkOperation, attempt.payload["operation"])
         if attempt.payload.get("undo"):
-            undo_bulk(session, operation, by=attempt.actor(session), at=now())
+            undo_bulk(session, operation, by=attempt.actor(session), at=attempt.now())
         else:
-            perform(session, operation, at=now())
+            perform(session, operation, at=attempt.now())
 
 
 def undo_bulk(

@@ -67,10 +67,11 @@ if (bulk) {
   const all = bulk.querySelector('[data-all]');
   const boxes = [...bulk.querySelectorAll('input[name=rowid]')];
   const words = bulk.querySelector('[data-ticked]');
+  const whole = bulk.querySelector('[data-whole]');
   const count = () => {
     const ticked = boxes.filter((box) => box.checked).length;
-    words.textContent = `With the ${ticked} ticked`;
-    bulk.querySelector('.bulk').hidden = ticked === 0;
+    words.textContent = whole?.checked ? 'With' : `With the ${ticked} ticked`;
+    bulk.querySelector('.bulk').hidden = ticked === 0 && !whole;
     all.checked = ticked === boxes.length;
     all.indeterminate = ticked > 0 && ticked < boxes.length;
   };
@@ -79,6 +80,16 @@ if (bulk) {
   bulk.addEventListener('change', count);
   count();
 }
+
+// A page of work that is not done yet looks again until it is.
+const lookAgain = () => setTimeout(async () => {
+  const response = await fetch(location).catch(() => null);
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  const there = page && page.getElementById('main');
+  if (there) document.getElementById('main').replaceChildren(...there.childNodes);
+  if (document.querySelector('[data-busy]')) lookAgain();
+}, 1500);
+if (document.querySelector('[data-busy]')) lookAgain();
 
 // A small form that was changed is not left by accident.
 for (const form of document.querySelectorAll('form[data-guard]')) {
