@@ -46,11 +46,15 @@ Tick = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which questions to export: all tags (with their descendants), difficulty, changes since."""
+    """Which questions to export: all tags (with their descendants), difficulty, changes since.
+
+    `among` selects the uids of those to choose from, None for all.
+    """
 
     tags: tuple[str, ...] = ()
     difficulty: Difficulty | None = None
     since: int | None = None
+    among: Select[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ def export_drafts(
     statement = select(Question).where(Question.merged_into_id.is_(None))
     if selection.difficulty is not None:
         statement = statement.where(Question.difficulty == selection.difficulty)
+    if selection.among is not None:
+        statement = statement.where(Question.uid.in_(selection.among))
     for slug in selection.tags:
         if not session.scalar(select(exists().where(Tag.slug == slug))):
             raise NotFound(f"There is no tag '{slug}'.")
@@ -191,6 +197,8 @@ def _selected(statement: Select[Publication], selection: Selection) -> Select[Pu
         conditions.append(Publication.difficulty == selection.difficulty)
     if selection.since is not None:
         conditions.append(Publication.release > selection.since)
+    if selection.among is not None:
+        conditions.append(Publication.uid.in_(selection.among))
     return statement.where(*conditions)
 
 

@@ -13,7 +13,7 @@ from cms.services import shelf
 from cms.services.audit import record
 from cms.services.decks import put_decks
 from cms.services.permissions import require
-from cms.services.questions import lock
+from cms.services.questions import lock, lock_all
 from cms.services.releases import open_release
 from cms.vocabulary import ChangeKind, Role, Stage
 
@@ -52,7 +52,7 @@ def publish(
     ready: list[Question] = []
     for some in shelf.chunks(questions):
         ids = [question.id for question in some]
-        _lock_all(session, ids)
+        lock_all(session, ids)
         answered = _with_answers(session, ids)
         damaged = _with_open_warnings(session, ids)
         for question in some:
@@ -128,10 +128,10 @@ def retire(
     :raises WrongState: when one of them is not published; nothing is retired then
     """
     require(by, Role.editor, "retire questions")
-    for question in questions:
-        lock(session, question)
-        if question.published_number is None:
-            raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")
+    for some in shelf.chunks(sorted(question.id for question in questions)):
+        for question in lock_all(session, some):
+            if question.published_number is None:
+                raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")
     summary = f"Retired {questions[0].stem}" if len(questions) == 1 else f"Retired {len(questions)}"
     release = open_release(session, by=by, at=at, summary=summary)
     for question in questions:
@@ -157,8 +157,14 @@ def unretire(session: Session, question: Question, *, by: User | None, at: datet
 
     :raises WrongState: when it is not retired, or was merged into another question
     """
-    require(by, Role.editor, "un-retire questions")
     lock(session, question)
+    revive(session, question, by=by, at=at)
+    session.flush()
+
+
+def revive(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+    """Un-retire a question that is locked; the caller flushes."""
+    require(by, Role.editor, "un-retire questions")
     if question.retired_at is None:
         raise WrongState("This question is not retired.")
     if question.merged_into_id is not None:
@@ -166,18 +172,6 @@ def unretire(session: Session, question: Question, *, by: User | None, at: datet
     question.retired_at = None
     question.stage = Stage.draft
     record(session, by=by, at=at, action="question.unretire", about=f"question:{question.uid}")
-    session.flush()
-
-
-def _lock_all(session: Session, ids: Sequence[int]) -> None:
-    """Lock questions in one order, so that two publishers never wait for each other."""
-    session.scalars(
-        select(Question)
-        .where(Question.id.in_(ids))
-        .order_by(Question.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
 
 
 def _with_answers(session: Session, ids: Sequence[int]) -> set[int]:

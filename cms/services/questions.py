@@ -5,14 +5,14 @@ somebody else's save in between is a StaleEdit, never an overwrite.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 from slugify import slugify
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import normalized, refuse_faults
@@ -41,6 +41,9 @@ from cms.services.content import (
 from cms.services.permissions import require, require_writer
 from cms.text import unique_name
 from cms.vocabulary import Origin, Role, Stage
+
+MERGED = "This question was merged into another one; edit that one."
+WAS_PUBLIC = "This question was public, so its address and its history stay. Retire it instead."
 
 
 def create(
@@ -99,7 +102,7 @@ def save(
     require_writer(by, question)
     lock(session, question)
     if question.merged_into_id is not None:
-        raise WrongState("This question was merged into another one; edit that one.")
+        raise WrongState(MERGED)
     content = checked(replace(content, uid=question.uid, slug=content.slug or question.slug))
     current = content_of(question)
     if _same(content, current):
@@ -167,35 +170,31 @@ def restore(
 
 def submit(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
     """Put a draft, or a published question with unpublished changes, in review."""
-    _move(session, question, Stage.draft, Stage.in_review, by=by, at=at, action="question.submit")
+    lock(session, question)
+    move(session, question, Stage.in_review, by=by, at=at)
+    session.flush()
 
 
 def return_to_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
     """Take a question out of review, for more work."""
-    _move(session, question, Stage.in_review, Stage.draft, by=by, at=at, action="question.return")
-
-
-def _move(
-    session: Session,
-    question: Question,
-    before: Stage,
-    after: Stage,
-    *,
-    by: User | None,
-    at: datetime,
-    action: str,
-) -> None:
-    require(by, Role.contributor, "submit questions")
     lock(session, question)
+    move(session, question, Stage.draft, by=by, at=at)
+    session.flush()
+
+
+def move(session: Session, question: Question, to: Stage, *, by: User | None, at: datetime) -> None:
+    """Move a question, which is locked, to the other stage; the caller flushes."""
+    require(by, Role.contributor, "submit questions")
+    before = Stage.draft if to == Stage.in_review else Stage.in_review
     if question.retired_at is not None:
         raise WrongState("This question is retired. Un-retire it first.")
     if question.stage != before:
         raise WrongState(f"This question is not in the stage '{before.value}' any more.")
     if question.published_number is not None and not question.has_unpublished_changes:
         raise WrongState("Everything in this question is published; there is nothing to review.")
-    question.stage = after
+    question.stage = to
+    action = "question.submit" if to == Stage.in_review else "question.return"
     record(session, by=by, at=at, action=action, about=f"question:{question.uid}")
-    session.flush()
 
 
 def was_public(session: Session, question: Question) -> bool:
@@ -211,9 +210,7 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
     require_writer(by, question)
     lock(session, question)
     if was_public(session, question):
-        raise WrongState(
-            "This question was public, so its address and its history stay. Retire it instead."
-        )
+        raise WrongState(WAS_PUBLIC)
     record(
         session,
         by=by,
@@ -240,6 +237,24 @@ def lock(session: Session, question: Question) -> None:
     """Read the question anew and keep others from changing it until the transaction ends."""
     session.flush()
     session.refresh(question, with_for_update=True)
+
+
+def lock_all(session: Session, ids: Sequence[int]) -> list[Question]:
+    """Read questions anew, without their long texts, and keep others from changing them.
+
+    They are locked in one order, so that two who do so never wait for each other.
+    """
+    session.flush()
+    return list(
+        session.scalars(
+            select(Question)
+            .where(Question.id.in_(ids))
+            .options(defer(Question.context), defer(Question.search_text))
+            .order_by(Question.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def checked(content: Content) -> Content:

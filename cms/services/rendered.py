@@ -69,6 +69,16 @@ def render_item(item: Item) -> Rendered:
     )
 
 
+def reads_the_same(item: Item, held: Item) -> bool:
+    """Whether two items have the same text, so that all that is made of it serves both."""
+    return (item.stem, item.context, item.answers, item.corrections) == (
+        held.stem,
+        held.context,
+        held.answers,
+        held.corrections,
+    )
+
+
 def _render_answer(answer: AnswerItem, anchor: str) -> RenderedAnswer:
     return RenderedAnswer(
         uid=answer.uid or "",

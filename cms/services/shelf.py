@@ -31,7 +31,7 @@ from cms.models import (
 )
 from cms.services.content import searchable, source_items, with_tag_slugs
 from cms.services.provenance import provenance_item
-from cms.services.rendered import render_item
+from cms.services.rendered import reads_the_same, render_item
 from cms.vocabulary import ChangeKind, CorrectionStatus
 
 T = TypeVar("T")
@@ -126,7 +126,11 @@ def _refresh_chunk(
         row.uid: row
         for row in session.execute(
             select(
-                Publication.id, Publication.uid, Publication.slug, Publication.published_at
+                Publication.id,
+                Publication.uid,
+                Publication.slug,
+                Publication.published_at,
+                Publication.document,
             ).where(Publication.uid.in_(uids))
         )
     }
@@ -156,8 +160,8 @@ def _refresh_chunk(
             updated_at=release.at,
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
-        publications.append(_publication(item))
-    _put_publications(session, publications, held.keys())
+        publications.append(_publication(item, before))
+    _put_publications(session, publications)
     placed = dict(
         session.execute(
             select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
@@ -177,24 +181,34 @@ def _refresh_chunk(
     return touched
 
 
-def _publication(item: Item) -> dict[str, Any]:
-    """Return the row of an item, rendered."""
-    return {
+def _publication(item: Item, held: Any) -> dict[str, Any]:
+    """Return the row of an item, with the id of the one that is held.
+
+    Where that one's text reads the same, what is made of the text alone is left
+    out: rendering it again would cost more than all the rest.
+    """
+    row = {
         "uid": item.uid,
         "slug": item.slug,
-        "stem": item.stem,
         "title_key": title_key(item.stem),
-        "summary": summary_of(item),
         "difficulty": item.difficulty,
         "tags": item.tags,
-        "html": msgspec.json.encode(render_item(item)).decode(),
         "document": msgspec.json.encode(item).decode(),
-        "search_text": searchable(item),
-        "corrections": len(item.corrections),
         "revision": item.revision,
         "release": item.release,
         "published_at": item.published_at,
         "updated_at": item.updated_at,
+    }
+    if held is not None:
+        row["id"] = held.id
+        if reads_the_same(item, msgspec.json.decode(held.document, type=Item)):
+            return row
+    return row | {
+        "stem": item.stem,
+        "summary": summary_of(item),
+        "html": msgspec.json.encode(render_item(item)).decode(),
+        "search_text": searchable(item),
+        "corrections": len(item.corrections),
     }
 
 
@@ -212,21 +226,14 @@ def title_key(stem: str) -> str:
     return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]
 
 
-def _put_publications(
-    session: Session, rows: Sequence[dict[str, Any]], held: Iterable[str]
-) -> None:
-    known = set(held)
-    new = [row for row in rows if row["uid"] not in known]
+def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    new = [row for row in rows if "id" not in row]
     if new:
         session.execute(insert(Publication), new)
-    for row in rows:
-        if row["uid"] in known:
-            session.execute(
-                update(Publication)
-                .where(Publication.uid == row["uid"])
-                .values({name: value for name, value in row.items() if name != "uid"})
-                .execution_options(synchronize_session=False)
-            )
+    held = [row for row in rows if "id" in row]
+    for some in ([r for r in held if "html" in r], [r for r in held if "html" not in r]):
+        if some:
+            session.execute(update(Publication), some)
 
 
 def _put_tags(

@@ -126,10 +126,11 @@ def test_a_contributor_writes_and_an_editor_publishes(site: Site, open_page: Ope
     edith.get_by_role("link", name="In review 1").first.click()
     edith.get_by_role("checkbox", name="Tick ‘What does url_for return?’").check()
     expect(edith.get_by_text("With the 1 ticked")).to_be_visible()
-    edith.get_by_role("button", name="Publish").click()
+    edith.get_by_label("What to do").select_option("Publish")
+    edith.get_by_role("button", name="Go on").click()
     expect(edith.get_by_role("heading", level=1)).to_have_text("Publish: 1 question?")
     edith.get_by_role("button", name="Publish: 1").click()
-    expect(edith.get_by_text("1 question published.")).to_be_visible()
+    expect(edith.get_by_text("Published: 1 question.")).to_be_visible()
 
     conrad.reload()
     expect(conrad.get_by_text("Only an editor may change a question")).to_be_visible()

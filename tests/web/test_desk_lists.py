@@ -11,17 +11,21 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select, update
+from msgspec.structs import replace
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
 from cms.models import ImportBatch, ImportRow, Question
+from cms.services import bulk
+from cms.services.content import content_of
 from cms.services.corrections import open_correction
 from cms.services.publishing import retire
+from cms.services.questions import save
 from cms.services.questions import submit as submit_question
-from cms.vocabulary import CorrectionKind, Role, RowAction, Stage
+from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, make_published, make_question, make_warning
-from tests.web.pages import fields_of, notes_of, reread, submit
+from tests.web.pages import notes_of, submit
 
 AsRole = Callable[[Role | None], FlaskClient]
 LIST = "/admin/questions/"
@@ -51,7 +55,8 @@ def bank(session: Session) -> dict[str, Question]:
         "disputed": make_question(session, "Disputed?", body="Unmistakable words."),
     }
     submit_question(session, made["review"], by=None, at=AT)
-    session.execute(update(Question).filter_by(id=made["changed"].id).values(latest_number=2))
+    changed = replace(content_of(made["changed"]), context="Changed.")
+    save(session, made["changed"], changed, seen_version=1, by=None, at=AT)
     retire(session, [made["retired"]], by=None, at=AT)
     make_warning(session, made["warned"])
     open_correction(
@@ -185,6 +190,7 @@ def counted_queries(app: Flask) -> Iterator[list[str]]:
         "/admin/tags/",
         "/admin/corrections/",
         "/admin/imports/",
+        "/admin/operations/",
         "/admin/audit/",
     ],
 )
@@ -208,6 +214,7 @@ def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
             )
             batch.rows = [ImportRow(place="line 1", action=RowAction.create, question=question)]
             session.add(batch)
+            bulk.begin(session, "submit", [question.id], {}, by=None, at=AT)
             session.commit()
 
     grow(range(3))
@@ -219,122 +226,6 @@ def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
     assert len(many) == len(few)
     bodies = [each for each in many if "search_text" in each.split("FROM")[0]]
     assert bodies == [], "a list reads no bodies"
-
-
-# --- bulk actions -------------------------------------------------------------------
-
-
-def choose(desk: FlaskClient, action: str, questions: list[Question]) -> Any:
-    """Tick questions and press a button: what comes is the page that asks first."""
-    fields = fields_of(desk.get(LIST).text, "bulk")
-    return desk.post(
-        f"{LIST}action/",
-        data={**fields, "action": action, "rowid": [str(each.id) for each in questions]},
-    )
-
-
-def confirm(desk: FlaskClient, action: str, questions: list[Question]) -> list[str]:
-    """Do it, and return what the list then says."""
-    asked = choose(desk, action, questions)
-    assert asked.status_code == 200
-    fields = fields_of(asked.text, "action/")
-    done = desk.post(
-        f"{LIST}action/", data={**fields, "rowid": [str(each.id) for each in questions]}
-    )
-    assert done.status_code == 303
-    return notes_of(desk.get(done.location).text)
-
-
-def test_a_bulk_action_asks_first_with_the_count(
-    desk: FlaskClient, session: Session, bank: dict[str, Question]
-) -> None:
-    asked = choose(desk, "publish", [bank["draft"], bank["warned"]])
-    assert "Publish: 2 questions?" in asked.text
-    assert "Draft?" in asked.text
-    assert reread(session, bank["draft"]).published_number is None
-
-
-def test_publishing_several_is_one_release_and_names_the_refused(
-    desk: FlaskClient, session: Session, bank: dict[str, Question]
-) -> None:
-    chosen = [bank[name] for name in ("draft", "review", "warned", "bare", "published")]
-    notes = confirm(desk, "publish", chosen)
-    assert notes[0] == "2 questions published."
-    assert "‘Warned?’ was not published. Import warnings are open." in notes[1]
-    assert "‘Bare?’ was not published. It has no answer." in notes[2]
-    assert "‘Published?’ was not published. Readers see this text already." in notes[3]
-    revisions = [reread(session, bank[name]).published_number for name in ("draft", "review")]
-    assert revisions == [1, 1]
-
-
-def test_many_refusals_are_counted_not_listed(desk: FlaskClient, session: Session) -> None:
-    chosen = [make_question(session, f"{n}: {'long ' * 60}?", answers=[]) for n in range(9)]
-    notes = confirm(desk, "publish", chosen)
-    assert len(notes) == 6
-    assert notes[-1] == "4 more were not published, for reasons like these."
-
-
-@pytest.mark.parametrize(
-    ("action", "chosen", "note"),
-    [
-        ("submit", ["draft", "warned"], "2 questions submitted."),
-        ("return", ["review"], "1 question returned."),
-        ("acknowledge", ["warned"], "1 question acknowledged."),
-        ("retire", ["published", "changed"], "2 questions retired."),
-        ("unretire", ["retired"], "1 question made drafts again."),
-        ("delete", ["draft", "bare"], "2 questions deleted."),
-    ],
-)
-def test_each_bulk_action_does_what_it_says(
-    desk: FlaskClient, bank: dict[str, Question], action: str, chosen: list[str], note: str
-) -> None:
-    assert confirm(desk, action, [bank[name] for name in chosen]) == [note]
-
-
-@pytest.mark.parametrize(
-    ("action", "refused", "reason"),
-    [
-        ("submit", "retired", "This question is retired."),
-        ("return", "draft", "is not in the stage"),
-        ("acknowledge", "draft", "It has no open warning."),
-        ("retire", "draft", "It is not published."),
-        ("unretire", "draft", "This question is not retired."),
-        ("delete", "published", "Retire it instead."),
-    ],
-)
-def test_a_bulk_action_does_the_rest_where_one_is_refused(
-    desk: FlaskClient,
-    session: Session,
-    bank: dict[str, Question],
-    action: str,
-    refused: str,
-    reason: str,
-) -> None:
-    (note,) = confirm(desk, action, [bank[refused]])
-    assert reason in note
-    # Whatever was refused is as it was.
-    assert reread(session, bank[refused]).latest_number == 1
-
-
-def test_ticking_nothing_does_nothing(desk: FlaskClient, bank: dict[str, Question]) -> None:
-    done = choose(desk, "delete", [])
-    assert notes_of(desk.get(done.location).text) == ["Tick the questions first."]
-    assert choose(desk, "explode", [bank["draft"]]).status_code == 404
-
-
-def test_a_contributor_has_only_a_contributors_bulk_actions(
-    as_role: AsRole, session: Session, bank: dict[str, Question]
-) -> None:
-    client = as_role(Role.contributor)
-    page = client.get(LIST).text
-    assert 'value="submit"' in page
-    assert 'value="publish"' not in page
-    assert choose(client, "publish", [bank["draft"]]).status_code == 403
-    fields = fields_of(client.get(LIST).text, "bulk")
-    forged = {**fields, "action": "publish", "confirmed": "yes", "rowid": str(bank["draft"].id)}
-    assert client.post(f"{LIST}action/", data=forged).status_code == 403
-    assert reread(session, bank["draft"]).published_number is None
-    assert reread(session, bank["draft"]).stage == Stage.draft
 
 
 # --- the dashboard -------------------------------------------------------------------

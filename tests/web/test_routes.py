@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from cms.formats.item import Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
-from cms.services import accounts, corrections, publishing, questions
+from cms.services import accounts, bulk, corrections, publishing, questions
 from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question, make_warning
 
@@ -140,6 +140,23 @@ def imported_batch(session: Session) -> dict[str, Any]:
     return batch(session, applied_at=AT)
 
 
+def exported(sample: Sample) -> Sample:
+    """An address that exports what `sample` makes."""
+
+    def make(session: Session) -> dict[str, Any]:
+        sample(session)
+        return {"format": "csv"}
+
+    return make
+
+
+def operation(session: Session) -> dict[str, Any]:
+    id = make_question(session, f"Is this one of many {next(_numbers)}?").id
+    made = bulk.begin(session, "submit", [id], {}, by=None, at=AT)
+    bulk.perform(session, made, at=AT)
+    return {"id": made.id}
+
+
 def account(session: Session) -> dict[str, Any]:
     name = f"Somebody {next(_numbers)}"
     return {"id": accounts.add_user(session, name, Role.editor, by=None, at=AT).id}
@@ -232,6 +249,7 @@ ROUTES: dict[str, Route] = {
     "desk_questions.action_view": post(
         EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
     ),
+    "desk_questions.export_list": get(DESK, exported(draft)),
     "desk_questions.revisions": get(DESK, revision),
     "desk_questions.revision": get(DESK, revision),
     "desk_questions.restore": post(DESK_DONE, revision, seen_version="2"),
@@ -239,12 +257,15 @@ ROUTES: dict[str, Route] = {
     "desk_answers.create_view": get(DESK),
     "desk_answers.edit_view": get(DESK, answer),
     "desk_answers.delete": post(DESK_DONE, answer, seen_version="1"),
+    "desk_answers.export_list": get(DESK, exported(answer)),
     "desk_tags.index_view": get(DESK),
+    "desk_tags.export_list": get(DESK, exported(tag)),
     "desk_tags.suggest": get(DESK),
     "desk_tags.create_view": both(EDITORS, EDITORS_DONE, unique, slug="new-{number}", name="New"),
     "desk_tags.edit_view": both(EDITORS, EDITORS, tag, slug="Not a path!"),
     "desk_tags.delete": post(EDITORS_DONE, tag),
     "desk_corrections.index_view": get(DESK),
+    "desk_corrections.export_list": get(DESK, exported(correction)),
     "desk_corrections.create_view": both(
         DESK, DESK_DONE, of_question, kind="factual", claim="It is."
     ),
@@ -254,7 +275,6 @@ ROUTES: dict[str, Route] = {
     "desk_imports.index_view": get(EDITORS),
     "desk_imports.create_view": both(EDITORS, EDITORS_DONE, text="Q1. What is a view?"),
     "desk_imports.details_view": get(EDITORS, batch),
-    "desk_imports.progress": get(EDITORS, batch),
     "desk_imports.report": get(EDITORS, batch),
     "desk_imports.row": both(EDITORS, EDITORS_DONE, batch, stem="Is this mended?"),
     "desk_imports.choose": post(EDITORS_DONE, batch, all="leave:create"),
@@ -263,6 +283,9 @@ ROUTES: dict[str, Route] = {
     "desk_imports.discard": post(EDITORS_DONE, batch),
     "desk_imports.undo": post(EDITORS_DONE, imported_batch),
     "desk_imports.again": post(EDITORS_DONE, imported_batch),
+    "desk_operations.index_view": get(DESK),
+    "desk_operations.details_view": get(DESK, operation),
+    "desk_operations.undo": post(DESK_DONE, operation),
     "desk_audit.index_view": get(EDITORS),
     "desk_accounts.index_view": get(ADMINS),
     "desk_accounts.create_view": both(ADMINS, ADMINS, unique, name="New {number}", role="editor"),

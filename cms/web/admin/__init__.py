@@ -6,7 +6,16 @@ from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Theme
 
-from cms.models import Answer, AuditEvent, Correction, ImportBatch, Question, Tag, User
+from cms.models import (
+    Answer,
+    AuditEvent,
+    BulkOperation,
+    Correction,
+    ImportBatch,
+    Question,
+    Tag,
+    User,
+)
 from cms.web.admin import words
 from cms.web.admin.accounts import AccountsView
 from cms.web.admin.answers import AnswersView
@@ -14,6 +23,7 @@ from cms.web.admin.audit import AuditView
 from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
 from cms.web.admin.imports import ImportsView
+from cms.web.admin.operations import OperationsView
 from cms.web.admin.questions import QuestionsView
 from cms.web.admin.tags import TagsView
 
@@ -33,6 +43,7 @@ def init_admin(app: Flask) -> None:
         TagsView(Tag, "desk_tags", "tags"),
         CorrectionsView(Correction, "desk_corrections", "corrections"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
+        OperationsView(BulkOperation, "desk_operations", "operations"),
         AccountsView(User, "desk_accounts", "accounts"),
         AuditView(AuditEvent, "desk_audit", "audit"),
     )

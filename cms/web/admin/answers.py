@@ -25,7 +25,6 @@ from cms.text import normalize_line
 from cms.web.admin.base import (
     ListFilter,
     Row,
-    TableView,
     actor,
     find,
     hits,
@@ -33,6 +32,7 @@ from cms.web.admin.base import (
     transaction,
 )
 from cms.web.admin.editor import may_write, opened
+from cms.web.admin.exports import ExportedList
 from cms.web.admin.forms import QuestionForm
 
 # Characters of a body that the list reads.
@@ -41,7 +41,7 @@ EXCERPT = 160
 OFFERED = 20
 
 
-class AnswersView(TableView):
+class AnswersView(ExportedList):
     """Every answer of the bank."""
 
     title = "Answers"
@@ -67,6 +67,9 @@ class AnswersView(TableView):
 
     def rows(self) -> Select[Any]:
         return select(Answer).join(Answer.question)
+
+    def question_ids(self, matching: Select[Any]) -> Select[Any]:
+        return matching.with_only_columns(Answer.question_id)
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(Answer.question_id.in_(hits(words)))

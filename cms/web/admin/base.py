@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +39,8 @@ COUNT_LIMIT = 10_001
 _KEY_LIMIT = 2**31 - 1
 
 Row = Any
+
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
 
 
 def actor() -> User:
@@ -80,9 +83,11 @@ def hits(words: str) -> Select[Any]:
 
     It is read once and first: else PostgreSQL walks a whole table in the order of its list.
     """
-    newest = matches(db.session(), Question, words).order_by(literal_column("id").desc())
-    found = newest.limit(COUNT_LIMIT).cte("hits").prefix_with("MATERIALIZED")
-    return select(found.c.id)
+    found = matches(db.session(), Question, words)
+    if not _whole.get():
+        found = found.order_by(literal_column("id").desc()).limit(COUNT_LIMIT)
+    read_first = found.cte("hits").prefix_with("MATERIALIZED")
+    return select(read_first.c.id)
 
 
 class GuardedView(BaseView):
@@ -209,11 +214,7 @@ class TableView(GuardedView, ModelView):
     ) -> tuple[int, list[Row]]:
         """Return the count, at most `COUNT_LIMIT`, and one page of rows."""
         key = self.model.id
-        matching = self.rows()
-        if self._search_supported and search:
-            matching = self.search(matching, search)
-        for index, _name, value in filters or ():
-            matching = self._filters[index].apply(matching, value)
+        matching = self.matching(search, [(index, value) for index, _, value in filters or ()])
         counted = matching.with_only_columns(key).limit(COUNT_LIMIT).subquery()
         count = db.session.scalar(select(func.count()).select_from(counted)) or 0
         column = self._sortable_columns.get(sort_column)
@@ -230,6 +231,36 @@ class TableView(GuardedView, ModelView):
         )
         return count, list(db.session.scalars(statement))
 
+    def matching(self, search: str | None, filters: Iterable[tuple[int, str]]) -> Select[Any]:
+        """Return what a search and (index, value) pairs of filters find."""
+        found = self.rows()
+        if self._search_supported and search:
+            found = self.search(found, search)
+        for index, value in filters:
+            found = self._filters[index].apply(found, value)
+        return found
+
+    def whole(self) -> Select[Any]:
+        """Return what the list of this address lists, on all its pages and beyond its count.
+
+        :raises InvalidInput: when a filter has a value that a list would only warn of
+        """
+        filters = list(self._typed_filters())
+        for index, value in filters:
+            if not self._filters[index].validate(value):
+                raise InvalidInput(self._unknown(index, value))
+        token = _whole.set(True)
+        try:
+            return self.matching(_typed_search(), filters)
+        finally:
+            _whole.reset(token)
+
+    def address(self) -> dict[str, str]:
+        """Return the search and the filters of this address, as they stand in it."""
+        filters = {self._filters[index].param: value for index, value in self._typed_filters()}
+        search = _typed_search()
+        return {"search": search, **filters} if search else filters
+
     def default_order(self, _search: str | None) -> list[Any]:
         """The order of a list that nobody sorted: the newest first."""
         return [self.model.id.desc()]
@@ -241,20 +272,25 @@ class TableView(GuardedView, ModelView):
 
     def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
         found = []
-        for index, each in enumerate(self._filters or ()):
-            value = normalize_line(request.args.get(each.param, ""))[:200]
-            if not value:
-                continue
-            if each.validate(value):
-                found.append((index, each.name, value))
+        for index, value in self._typed_filters():
+            if self._filters[index].validate(value):
+                found.append((index, self._filters[index].name, value))
             else:
-                flash(f"There is no {each.name.lower()} ‘{value}’; it was ignored.", "error")
+                flash(f"{self._unknown(index, value)[:-1]}; it was ignored.", "error")
         return found
+
+    def _typed_filters(self) -> Iterator[tuple[int, str]]:
+        for index, each in enumerate(self._filters or ()):
+            if value := normalize_line(request.args.get(each.param, ""))[:200]:
+                yield index, value
+
+    def _unknown(self, index: int, value: str) -> str:
+        return f"There is no {self._filters[index].name.lower()} ‘{value}’."
 
     def _get_list_extra_args(self) -> Any:
         args = super()._get_list_extra_args()
         args.page = min(max(args.page or 0, 0), COUNT_LIMIT // PAGE_SIZE)
-        args.search = normalize_line(args.search or "")[:200] or None
+        args.search = _typed_search()
         args.extra_args = {}
         return args
 
@@ -284,6 +320,10 @@ class TableView(GuardedView, ModelView):
             flash("Somebody changed the same thing at this moment. Try again.", "error")
             return True
         raise exc
+
+
+def _typed_search() -> str | None:
+    return normalize_line(request.args.get("search", ""))[:200] or None
 
 
 def put_beside(form: BaseForm, error: InvalidInput) -> list[str]:

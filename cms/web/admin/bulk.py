@@ -1,120 +1,161 @@
-"""Verbs for several questions at once: what can be done is done, the rest is refused by name."""
+"""Verbs for several questions at once: choose them, see what will happen, do it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.orm import Session
+from flask import abort, flash, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.helpers import get_redirect_target
+from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
 
-from cms.errors import CmsError, WrongState
-from cms.models import Question
-from cms.services import publishing, questions
-from cms.services.warnings import acknowledge, open_warnings
-from cms.vocabulary import Role
+from cms.errors import InvalidInput, NotFound
+from cms.extensions import db
+from cms.models import BulkOperation, Question, User
+from cms.services import bulk
+from cms.services.bulk import VERBS, Verb
+from cms.services.permissions import may
+from cms.vocabulary import Difficulty, RowAction
+from cms.web.admin.base import PAGE_SIZE, actor, now, transaction
+from cms.web.admin.exports import ExportedList
+from cms.web.pages import count_of
 
+# Questions that the page shows before it is done.
+SHOWN = 20
+CHANGED = "The list changed since you saw it: it has {count} now. Look again, then go on."
 
-@dataclass(slots=True)
-class Outcome:
-    """How many were done, and which were refused with what reason (stem, reason)."""
-
-    done: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-
-
-Apply = Callable[..., Outcome]
+GROUPS = (
+    ("Publishing", ("publish", "submit", "return", "retire", "unretire")),
+    ("Text", ("add_tag", "remove_tag", "replace_tag", "difficulty")),
+    ("Care", ("assign", "review_by", "acknowledge", "delete")),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
-    """A verb of the list. `warning` says on the confirmation page what is not easily undone."""
+class Chosen:
+    """The questions that are meant: a whole list, or those that were ticked.
 
-    words: str
-    done: str
-    role: Role
-    apply: Apply
-    warning: str = ""
+    `select` finds their ids again, and `mark` stands for exactly these.
+    """
+
+    ids: list[int]
+    select: Select[Any]
+    whole: bool
+
+    @property
+    def mark(self) -> str:
+        return hashlib.sha256(repr(self.ids).encode()).hexdigest()[:16]
 
 
-def _each(verb: Callable[..., Any]) -> Apply:
-    """Make a verb for one question one for several: a refusal undoes that one alone."""
+class BulkPages(ExportedList):
+    """The part of the questions' list that does something to many of them."""
 
-    def apply(session: Session, chosen: Sequence[Question], **who: Any) -> Outcome:
-        outcome = Outcome()
-        for question in chosen:
-            stem = question.stem
+    def verb_groups(self) -> list[tuple[str, list[tuple[str, Verb]]]]:
+        """Return the verbs that whoever is logged in may use, as (heading, (name, verb))."""
+        found = [
+            (heading, [(name, VERBS[name]) for name in names if may(actor(), VERBS[name].role)])
+            for heading, names in GROUPS
+        ]
+        return [(heading, verbs) for heading, verbs in found if verbs]
+
+    @expose("/action/", methods=("POST",))
+    def action_view(self) -> ResponseReturnValue:
+        """Do a verb to the chosen questions: first ask, then do, then tell."""
+        name = request.form.get("action", "")
+        verb = bulk.find_verb(name)
+        if not may(actor(), verb.role):
+            abort(403)
+        back = get_redirect_target() or self.get_url(".index_view", **self.address())
+        chosen = self._chosen()
+        if not chosen.ids:
+            flash("Tick the questions first.", "error")
+            return redirect(back, 303)
+        problem: InvalidInput | NotFound | None = None
+        if request.form.get("confirmed") == "yes":
             try:
-                with session.begin_nested():
-                    verb(session, question, **who)
-            except CmsError as error:
-                outcome.refused.append((stem, str(error)))
+                return redirect(self._do(name, chosen) or back, 303)
+            except (InvalidInput, NotFound) as error:
+                problem = error
+        return self.render(
+            "admin/questions/confirm.html",
+            name=name,
+            verb=verb,
+            chosen=chosen,
+            foresight=bulk.foresee(db.session(), chosen.select),
+            rows=_rows(chosen.ids[: SHOWN if chosen.whole else PAGE_SIZE]),
+            choices=_choices(verb),
+            problem=problem,
+            large=bulk.LARGE,
+            back=back,
+        )
+
+    def _chosen(self) -> Chosen:
+        if request.form.get("all") == "1":
+            ids = self.question_ids(self.whole())
+            found = db.session.scalars(ids.order_by(Question.id.desc()))
+            return Chosen(list(found), ids, whole=True)
+        ticked = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
+        known = [each for each in dict.fromkeys(ticked[:PAGE_SIZE]) if each < 2**31]
+        those = select(Question.id).where(Question.id.in_(known))
+        there = set(db.session.scalars(those))
+        return Chosen([each for each in known if each in there], those, whole=False)
+
+    def _do(self, name: str, chosen: Chosen) -> str | None:
+        """Do it, or leave it to a worker; return where to read on, None for the list.
+
+        :raises InvalidInput: when an argument is wrong, or the list is another than was shown
+        :raises NotFound: when a tag that is named is not there
+        """
+        if chosen.whole and request.form.get("mark") != chosen.mark:
+            raise InvalidInput(CHANGED.format(count=count_of(len(chosen.ids), "question")))
+        with transaction() as session:
+            operation = bulk.begin(session, name, chosen.ids, request.form, by=actor(), at=now())
+            large = len(chosen.ids) > bulk.LARGE
+            if large:
+                bulk.hand_over(session, operation, by=actor(), at=now())
             else:
-                outcome.done += 1
-        return outcome
-
-    return apply
-
-
-def _publish(session: Session, chosen: Sequence[Question], **who: Any) -> Outcome:
-    """Publish all in one release."""
-    stems = {question.slug: question.stem for question in chosen}
-    result = publishing.publish(session, chosen, **who)
-    refused = [(stems[each.slug], " ".join(each.reasons)) for each in result.refused]
-    refused += [(each.stem, "Readers see this text already.") for each in result.unchanged]
-    return Outcome(len(result.published), refused)
+                bulk.perform(session, operation, at=now())
+            page: str = self.get_url("desk_operations.details_view", id=operation.id)
+        if large:
+            return page
+        return page if tell(operation) else None
 
 
-def _retire(session: Session, chosen: Sequence[Question], **who: Any) -> Outcome:
-    """Retire what is published, in one release."""
-    public = [question for question in chosen if question.published_number is not None]
-    if public:
-        publishing.retire(session, public, **who)
-    others = [question.stem for question in chosen if question not in public]
-    return Outcome(len(public), [(stem, "It is not published.") for stem in others])
+def tell(operation: BulkOperation) -> int:
+    """Flash what was done, with a way to undo it; return how many questions were left alone."""
+    tally = bulk.totals(db.session(), [operation.id])[operation.id]
+    done = tally.pop(RowAction.update, 0)
+    told = VERBS[operation.verb].tell(operation.arguments)
+    left = sum(tally.values())
+    if done:
+        flash(f"{operation.id} {told}: {count_of(done, 'question')}.", "operation")
+    if left:
+        flash(f"{count_of(left, 'question')} stayed as before, for the reasons below.", "error")
+    return left
 
 
-def _acknowledge(session: Session, question: Question, **who: Any) -> None:
-    found = open_warnings(session, question)
-    if not found:
-        raise WrongState("It has no open warning.")
-    for warning in found:
-        acknowledge(session, warning, **who)
+def _rows(ids: Sequence[int]) -> list[Question]:
+    """Return the questions with these ids, in this order."""
+    found = {
+        question.id: question
+        for question in db.session.scalars(
+            select(Question).where(Question.id.in_(ids)).options(selectinload(Question.tags))
+        )
+    }
+    return [found[each] for each in ids if each in found]
 
 
-BULK: dict[str, Bulk] = {
-    "submit": Bulk("Submit for review", "submitted", Role.contributor, _each(questions.submit)),
-    "return": Bulk(
-        "Return to draft", "returned", Role.contributor, _each(questions.return_to_draft)
-    ),
-    "acknowledge": Bulk(
-        "Acknowledge warnings",
-        "acknowledged",
-        Role.editor,
-        _each(_acknowledge),
-        "Every open import warning of these questions will count as looked at.",
-    ),
-    "publish": Bulk(
-        "Publish",
-        "published",
-        Role.editor,
-        _publish,
-        "Readers will see their newest text at once.",
-    ),
-    "retire": Bulk(
-        "Retire",
-        "retired",
-        Role.editor,
-        _retire,
-        "Their addresses will say that they are gone. Un-retiring makes them drafts again.",
-    ),
-    "unretire": Bulk("Un-retire", "made drafts again", Role.editor, _each(publishing.unretire)),
-    "delete": Bulk(
-        "Delete drafts",
-        "deleted",
-        Role.contributor,
-        _each(questions.delete_draft),
-        "Drafts that were never public disappear with their history. "
-        "What was public is refused: retire it instead.",
-    ),
-}
+def _choices(verb: Verb) -> dict[str, list[tuple[str, str]]]:
+    """Return what there is to choose from for an argument, as (value, words)."""
+    if "difficulty" in verb.asks:
+        return {"difficulty": [*((each.value, each.value) for each in Difficulty), ("", "none")]}
+    if "assignee" in verb.asks:
+        active = select(User.name).where(User.disabled_at.is_(None)).order_by(User.name_key)
+        names = [(name, name) for name in db.session.scalars(active)]
+        return {"assignee": [*names, ("", "nobody")]}
+    return {}

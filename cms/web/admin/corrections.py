@@ -20,7 +20,6 @@ from cms.services import corrections
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Role
 from cms.web.admin.base import (
     ListFilter,
-    TableView,
     actor,
     find,
     hits,
@@ -29,6 +28,7 @@ from cms.web.admin.base import (
     transaction,
 )
 from cms.web.admin.editor import OFFERED_REVISIONS, opened, rendered
+from cms.web.admin.exports import ExportedList
 
 KINDS = {
     CorrectionKind.factual: "factual: it was wrong",
@@ -51,7 +51,7 @@ class CorrectionForm(BaseForm):
     credit = StringField("Credit", description="Who found it, if readers are to know.")
 
 
-class CorrectionsView(TableView):
+class CorrectionsView(ExportedList):
     """Every correction; the open ones wait for a decision."""
 
     title = "Corrections"
@@ -84,6 +84,9 @@ class CorrectionsView(TableView):
 
     def rows(self) -> Select[Any]:
         return select(Correction).join(Correction.question)
+
+    def question_ids(self, matching: Select[Any]) -> Select[Any]:
+        return matching.with_only_columns(Correction.question_id)
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(

@@ -35,6 +35,7 @@ DEEDS = {
     "question.publish": ("published", "questions"),
     "question.retire": ("retired", "questions"),
     "question.unretire": ("brought back", "questions"),
+    "question.undo": ("undid a change of", "questions"),
     "correction.open": ("filed a correction:", "corrections"),
     "correction.accept": ("accepted a correction:", "corrections"),
     "correction.reject": ("rejected a correction:", "corrections"),

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response, flash, jsonify, redirect, request
+from flask import Response, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy import func, select
@@ -118,13 +118,6 @@ class ImportsView(ImportRowPages, TableView):
             can_be_chosen=uploads.can_be_chosen,
             formats=READABLE,
         )
-
-    @expose("/<id>/progress")
-    def progress(self, id: str) -> Response:
-        """Return how far the job at hand has come, as JSON."""
-        batch = find(ImportBatch, id, "import")
-        words, value, total = progress_of(batch)
-        return jsonify(state=uploads.state_of(batch), words=words, value=value, total=total)
 
     @expose("/<id>/report.csv")
     def report(self, id: str) -> Response:

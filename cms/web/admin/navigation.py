@@ -36,6 +36,7 @@ BANK = (
     ("Tags", "desk_tags", Role.contributor),
     ("Corrections", "desk_corrections", Role.contributor),
     ("Imports", "desk_imports", Role.editor),
+    ("Operations", "desk_operations", Role.contributor),
 )
 HOUSE = (
     ("Accounts", "desk_accounts", Role.admin),

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import abort, flash, redirect, request
-from flask.typing import ResponseReturnValue
-from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import load_only, selectinload
 
-from cms.errors import NotFound
 from cms.extensions import db
 from cms.models import Correction, ImportWarning, Question, Tag, question_tag
 from cms.services import queues
-from cms.services.permissions import may
 from cms.services.search import ranked
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
-from cms.web.admin.base import (
-    PAGE_SIZE,
-    ListFilter,
-    Row,
-    TableView,
-    actor,
-    hits,
-    now,
-    transaction,
-)
-from cms.web.admin.bulk import BULK, Outcome
+from cms.web.admin.base import ListFilter, Row, hits
+from cms.web.admin.bulk import BulkPages
 from cms.web.admin.editor import EditorPages
 from cms.web.admin.history import HistoryPages
 
-# Notes of a result travel in a cookie of 4 kB: name a few, count the others.
-NAMED_REFUSALS = 5
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
 
@@ -73,7 +56,7 @@ def _has_tag(path: str) -> ColumnElement[bool]:
     return Question.id.in_(tagged)
 
 
-class QuestionsView(EditorPages, HistoryPages, TableView):
+class QuestionsView(EditorPages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"
@@ -124,6 +107,9 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
         selectinload(Question.tags),
     )
 
+    def question_ids(self, matching: Select[Any]) -> Select[Any]:
+        return matching.with_only_columns(Question.id)
+
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(Question.id.in_(hits(words)))
 
@@ -145,58 +131,6 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
             ImportWarning.question_id, ids, ImportWarning.acknowledged_at.is_(None)
         )
         return count, rows
-
-    def get_actions_list(self) -> tuple[list[tuple[str, str]], dict[str, str]]:
-        allowed = [(name, verb.words) for name, verb in BULK.items() if may(actor(), verb.role)]
-        return allowed, {}
-
-    @expose("/action/", methods=("POST",))
-    def action_view(self) -> ResponseReturnValue:
-        """Do a verb to the chosen questions: first ask, then do, then tell."""
-        name = request.form.get("action", "")
-        back = get_redirect_target() or self.get_url(".index_view")
-        if name not in BULK:
-            raise NotFound("There is no such action.")
-        verb = BULK[name]
-        if not may(actor(), verb.role):
-            abort(403)
-        ids = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
-        chosen = _chosen(ids[:PAGE_SIZE])
-        if not chosen:
-            flash("Tick the questions first.", "error")
-            return redirect(back, 303)
-        if request.form.get("confirmed") != "yes":
-            return self.render(
-                "admin/questions/confirm.html", name=name, verb=verb, chosen=chosen, back=back
-            )
-        with transaction() as session:
-            outcome = verb.apply(session, chosen, by=actor(), at=now())
-        _tell(outcome, verb.done)
-        return redirect(back, 303)
-
-
-def _chosen(ids: Sequence[int]) -> list[Question]:
-    """Return the questions with these ids, in the order of the list."""
-    found = {
-        question.id: question
-        for question in db.session.scalars(
-            select(Question)
-            .where(Question.id.in_([each for each in ids if each < 2**31]))
-            .options(selectinload(Question.tags))
-        )
-    }
-    return [found[each] for each in dict.fromkeys(ids) if each in found]
-
-
-def _tell(outcome: Outcome, done: str) -> None:
-    if outcome.done:
-        words = "question" if outcome.done == 1 else "questions"
-        flash(f"{outcome.done} {words} {done}.", "success")
-    for stem, reason in outcome.refused[:NAMED_REFUSALS]:
-        flash(f"‘{stem[:80]}’ was not {done}. {reason[:160]}", "error")
-    left = len(outcome.refused) - NAMED_REFUSALS
-    if left > 0:
-        flash(f"{left} more were not {done}, for reasons like these.", "error")
 
 
 def _counted(

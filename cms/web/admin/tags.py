@@ -21,13 +21,13 @@ from cms.vocabulary import Role
 from cms.web.admin.base import (
     ListFilter,
     Row,
-    TableView,
     actor,
     find,
     now,
     put_beside,
     transaction,
 )
+from cms.web.admin.exports import ExportedList
 
 # How many tags a field that is typed in gets to choose from.
 SUGGESTED = 20
@@ -43,7 +43,7 @@ class TagForm(BaseForm):
     description = TextAreaField("Description", description="Markdown, shown above its questions.")
 
 
-class TagsView(TableView):
+class TagsView(ExportedList):
     """Every tag, with how many questions have it."""
 
     title = "Tags"
@@ -63,6 +63,11 @@ class TagsView(TableView):
         ),
     )
     roles = {"create_view": Role.editor, "edit_view": Role.editor, "delete": Role.editor}
+
+    def question_ids(self, matching: Select[Any]) -> Select[Any]:
+        return select(question_tag.c.question_id).where(
+            question_tag.c.tag_id.in_(matching.with_only_columns(Tag.id))
+        )
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from tempfile import SpooledTemporaryFile
-
 import msgspec
-from flask import Response, current_app, g, render_template, request
+from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.wsgi import FileWrapper
 
 from cms.errors import NotFound
-from cms.formats import FORMATS, Format, by_extension
+from cms.formats import FORMATS, by_extension
 from cms.formats.schema import bank_schema
 from cms.services import reading
-from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.exporting import Selection, export_shelf
 from cms.web.public import REVALIDATE, etag, page, route
 from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
-
-# Bytes of an export that stay in memory while it is written; more goes to a file.
-SPOOL = 1_000_000
+from cms.web.sending import asked_options, export_head, send_file
 
 
 @page("/export/")
@@ -46,22 +40,9 @@ def export_bank(session: Session, extension: str) -> ResponseReturnValue:
     tag = etag(g.bank.release)
     if request.if_none_match.contains_weak(tag):
         return Response(status=304, headers={"ETag": f'"{tag}"'})
-    stream = export_shelf(session, format, _selection(), _head(), _options(format))
-    with ExitStack() as stack:
-        spool = stack.enter_context(SpooledTemporaryFile(max_size=SPOOL))
-        spool.writelines(stream.chunks)
-        size = spool.tell()
-        spool.seek(0)
-        response = Response(content_type=format.media_type)
-        if size <= SPOOL:
-            response.data = spool.read()
-        else:
-            response.response = FileWrapper(spool, 65_536)
-            # From here on the file is closed with the response.
-            response.call_on_close(stack.pop_all().close)
-    response.content_length = size
-    response.headers["Content-Disposition"] = f'attachment; filename="bank.{extension}"'
-    return response
+    options = asked_options(format)
+    stream = export_shelf(session, format, _selection(), export_head(), options)
+    return send_file(stream.chunks, format, f"bank.{extension}")
 
 
 @route("/schema/question-bank-1.json")
@@ -81,12 +62,3 @@ def _selection() -> Selection:
         difficulty=asked_difficulty(),
         since=asked_number("since", "the number of a release"),
     )
-
-
-def _head() -> Head:
-    return Head(current_app.config["SITE_NAME"], current_app.config["BASE_URL"])
-
-
-def _options(format: Format) -> dict[str, bool]:
-    """Read the format's own switches, such as `bom=1`."""
-    return {name: request.args.get(name) == "1" for name in format.options}

@@ -67,10 +67,11 @@ if (bulk) {
   const all = bulk.querySelector('[data-all]');
   const boxes = [...bulk.querySelectorAll('input[name=rowid]')];
   const words = bulk.querySelector('[data-ticked]');
+  const whole = bulk.querySelector('[data-whole]');
   const count = () => {
     const ticked = boxes.filter((box) => box.checked).length;
-    words.textContent = `With the ${ticked} ticked`;
-    bulk.querySelector('.bulk').hidden = ticked === 0;
+    words.textContent = whole?.checked ? 'With' : `With the ${ticked} ticked`;
+    bulk.querySelector('.bulk').hidden = ticked === 0 && !whole;
     all.checked = ticked === boxes.length;
     all.indeterminate = ticked > 0 && ticked < boxes.length;
   };
@@ -80,26 +81,20 @@ if (bulk) {
   count();
 }
 
-// Work in the background: the page follows it, and is loaded anew when the work has come further.
-const poll = document.querySelector('[data-poll]');
-if (poll) {
-  const look = async () => {
-    const response = await fetch(poll.dataset.poll).catch(() => null);
-    const now = response?.ok && !response.redirected ? await response.json() : null;
-    if (now && now.state !== poll.dataset.state) { location.reload(); return; }
-    if (now) {
-      const [words, bar] = [poll.querySelector('[role=status]'), poll.querySelector('progress')];
-      if (words.textContent !== now.words) words.textContent = now.words;
-      if (now.total) { bar.max = now.total; bar.value = now.value; } else bar.removeAttribute('value');
-    }
-    setTimeout(look, now ? 500 : 3000);
-  };
-  setTimeout(look, 300);
-}
+// A page of work that is not done yet looks again until it is.
+const lookAgain = () => setTimeout(async () => {
+  const response = await fetch(location).catch(() => null);
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  const there = page && page.getElementById('main');
+  if (there) document.getElementById('main').replaceChildren(...there.childNodes);
+  if (document.querySelector('[data-busy]')) lookAgain();
+}, 1000);
+if (document.querySelector('[data-busy]')) lookAgain();
 
 // Choices are kept as they are made; what depends on them follows.
-const choices = document.querySelector('form[data-autosave]');
-choices?.addEventListener('change', async () => {
+document.addEventListener('change', async (event) => {
+  const choices = event.target.closest('form[data-autosave]');
+  if (!choices) return;
   const response = await fetch(choices.action, { method: 'POST', body: new FormData(choices) }).catch(() => null);
   const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
   if (!page || !page.querySelector('form[data-autosave]')) { choices.submit(); return; }

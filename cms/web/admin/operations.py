@@ -1,0 +1,128 @@
+"""The bulk operations: what was done to many questions, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.helpers import get_redirect_target
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from cms.errors import CmsError
+from cms.extensions import db
+from cms.models import BulkOperation, BulkRow, Question
+from cms.services import bulk
+from cms.services.bulk import VERBS
+from cms.services.permissions import may
+from cms.services.undoing import undo_bulk
+from cms.vocabulary import JobState, RowAction
+from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
+
+# What became of a question, in words.
+FATES = {
+    RowAction.update: "done",
+    RowAction.unchanged: "unchanged",
+    RowAction.error: "refused",
+}
+
+
+def stage_of(operation: BulkOperation) -> tuple[str, str]:
+    """Return how far an operation has come, as (class of a pill, words)."""
+    if operation.undone_at is not None:
+        return "gone", "undone"
+    if operation.done_at is not None:
+        return "live", "done"
+    if operation.job is not None and operation.job.state == JobState.failed:
+        return "error", "failed"
+    return "review", "at work" if operation.job and operation.job.attempts else "waiting"
+
+
+class OperationsView(TableView):
+    """Every bulk operation, with its undo."""
+
+    title = "Operations"
+    noun = "operation"
+    list_template = "admin/operations/list.html"
+    column_list = ("verb", "questions", "state", "by", "at")
+    column_labels = {"verb": "What", "state": "State", "at": "When"}
+    column_sortable_list = (("at", BulkOperation.at),)
+    column_filters = (
+        ListFilter(
+            "verb",
+            "Verb",
+            lambda value: BulkOperation.verb == value,
+            [(name, verb.words) for name, verb in VERBS.items()],
+        ),
+    )
+    loading = (
+        joinedload(BulkOperation.by),
+        joinedload(BulkOperation.job),
+        joinedload(BulkOperation.undone_by),
+    )
+
+    def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
+        count, rows = super().get_list(*args, **kwargs)
+        tallies = bulk.totals(db.session(), [row.id for row in rows])
+        self._template_args.update(tallies=tallies, VERBS=VERBS, FATES=FATES, stage_of=stage_of)
+        return count, rows
+
+    @expose("/<id>/")
+    def details_view(self, id: str) -> ResponseReturnValue:
+        """Show what became of each question, by `?action=` and from `?after=` on."""
+        operation = find(BulkOperation, id, "operation")
+        action = request.args.get("action", "")
+        after = request.args.get("after", "")
+        statement = select(BulkRow).where(BulkRow.operation_id == operation.id)
+        if action in RowAction.__members__:
+            statement = statement.where(BulkRow.action == RowAction(action))
+        if after.isdecimal() and len(after) < 10:
+            statement = statement.where(BulkRow.id > int(after))
+        rows = db.session.scalars(
+            statement.options(joinedload(BulkRow.question).load_only(Question.stem))
+            .order_by(BulkRow.id)
+            .limit(PAGE_SIZE + 1)
+        ).all()
+        verb = VERBS[operation.verb]
+        return self.render(
+            "admin/operations/details.html",
+            operation=operation,
+            told=verb.tell(operation.arguments),
+            stage=stage_of(operation),
+            busy=_busy(operation),
+            undoable=operation.done_at and not operation.undone_at and may(actor(), verb.role),
+            action=action,
+            tally=bulk.totals(db.session(), [operation.id])[operation.id],
+            FATES=FATES,
+            rows=rows[:PAGE_SIZE],
+            more=len(rows) > PAGE_SIZE,
+        )
+
+    @expose("/<id>/undo", methods=("POST",))
+    def undo(self, id: str) -> ResponseReturnValue:
+        operation = find(BulkOperation, id, "operation")
+        page = self.get_url(".details_view", id=id)
+        told = VERBS[operation.verb].tell(operation.arguments)
+        tally = bulk.totals(db.session(), [operation.id])[operation.id]
+        large = tally.get(RowAction.update, 0) > bulk.LARGE
+        try:
+            with transaction() as session:
+                if large:
+                    bulk.hand_over(session, operation, by=actor(), at=now(), undo=True)
+                else:
+                    undo_bulk(session, operation, by=actor(), at=now())
+        except CmsError as error:
+            flash(str(error), "error")
+            return redirect(page, 303)
+        if large:
+            return redirect(page, 303)
+        flash(f"Undone: {told}. Everything is as it was.", "success")
+        return redirect(get_redirect_target() or page, 303)
+
+
+def _busy(operation: BulkOperation) -> bool:
+    """Whether a worker is at it, or soon will be."""
+    waiting = {JobState.queued, JobState.running}
+    return operation.job is not None and operation.job.state in waiting
