@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -31,7 +32,8 @@ from cms.models import (
 )
 from cms.services.content import searchable, source_items, with_tag_slugs
 from cms.services.provenance import provenance_item
-from cms.services.rendered import render_item
+from cms.services.rendered import Proofs, render_item
+from cms.services.samples import proofs
 from cms.vocabulary import ChangeKind, CorrectionStatus
 
 T = TypeVar("T")
@@ -135,19 +137,16 @@ def _refresh_chunk(
         origin.question_id: origin
         for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
     }
+    runs = proofs(session, ids)
     publications: list[dict[str, Any]] = []
     tagged: dict[str, set[str]] = {}
     for row in rows:
         before = held.get(row.uid)
         content = msgspec.json.decode(row.content, type=Content)
-        errata = corrections.get(row.id, [])
         origin = origins.get(row.id)
         item = Item(
-            **{
-                name: getattr(with_tag_slugs(content, tags.slugs), name)
-                for name in content.__struct_fields__
-            },
-            corrections=[correction_item(correction) for correction in errata],
+            **asdict(with_tag_slugs(content, tags.slugs)),
+            corrections=[correction_item(each) for each in corrections.get(row.id, [])],
             provenance=provenance_item(origin) if origin else None,
             revision=row.number,
             content_hash=row.content_hash,
@@ -156,7 +155,7 @@ def _refresh_chunk(
             updated_at=release.at,
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
-        publications.append(_publication(item))
+        publications.append(_publication(item, runs.get(row.id, {})))
     _put_publications(session, publications, held.keys())
     placed = dict(
         session.execute(
@@ -177,7 +176,7 @@ def _refresh_chunk(
     return touched
 
 
-def _publication(item: Item) -> dict[str, Any]:
+def _publication(item: Item, proofs: Proofs) -> dict[str, Any]:
     """Return the row of an item, rendered."""
     return {
         "uid": item.uid,
@@ -187,7 +186,7 @@ def _publication(item: Item) -> dict[str, Any]:
         "summary": summary_of(item),
         "difficulty": item.difficulty,
         "tags": item.tags,
-        "html": msgspec.json.encode(render_item(item)).decode(),
+        "html": msgspec.json.encode(render_item(item, proofs)).decode(),
         "document": msgspec.json.encode(item).decode(),
         "search_text": searchable(item),
         "corrections": len(item.corrections),
