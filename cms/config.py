@@ -139,3 +139,12 @@ def kept_secret(path: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secret := secrets.token_hex(32))
     return secret
+
+
+# What a child process needs to find programs and to know the language of texts; no secret.
+CHILD_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+
+
+def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what the code of a sample gets to see of the environment."""
+    return {name: environ[name] for name in CHILD_VARIABLES if name in environ}

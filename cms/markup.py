@@ -9,9 +9,12 @@ and cleaning keep their state in local objects.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
@@ -68,7 +71,7 @@ _cleaner = nh3.Cleaner(
     },
     allowed_classes={
         "div": {"code", "code-head", "code-run", "code-output", "table"},
-        "span": set(_CODE_CLASSES.values()),
+        "span": {"ran", *_CODE_CLASSES.values()},
         "td": set(_ALIGNMENTS.values()),
         "th": set(_ALIGNMENTS.values()),
     },
@@ -77,19 +80,54 @@ _cleaner = nh3.Cleaner(
 )
 
 
-def render(markdown: str, *, anchor: str = "text") -> str:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A fence opened with 'python run': code, and what it has to print if that is shown.
+
+    `line` and `output_line` say on which line of the Markdown, from 1, the
+    content of each fence begins; `output_line` is 0 without an expected output.
+    """
+
+    code: str
+    expected: str | None
+    line: int
+    output_line: int = 0
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 (hex) of the code and its expected output."""
+        parts = [self.code] if self.expected is None else [self.code, self.expected]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def samples(markdown: str) -> list[Sample]:
+    """Return the code of a text that is meant to be run, in order.
+
+    An 'output' fence right after a sample, in the same list or quotation, is
+    what it has to print.
+    """
+    if "run" not in markdown:
+        # Most texts hold none; parsing them all would cost a large bank minutes.
+        return []
+    tokens = _parser.parse(markdown)
+    return [_sample(tokens, index) for index, token in enumerate(tokens) if _is_sample(token)]
+
+
+def render(markdown: str, *, anchor: str = "text", proofs: Mapping[str, str] | None = None) -> str:
     """Return Markdown as safe HTML.
 
     CommonMark with tables and strikethrough; raw HTML shows as text, an image
     becomes a link to it. Headings start at h3, skip no level and carry ids that
     begin with `anchor`: give each text on a page its own. A fence opened with
     'python run' is marked as code to be run, one opened with 'output' as what
-    it prints.
+    it prints. `proofs` has words for samples that did run, by their hash: they
+    stand in the head of the block.
 
     :raises ValueError: when the text is longer than `RENDER_LIMIT`
     """
     _check_length(markdown)
-    return _cleaner.clean(_parser.render(markdown, {"anchor": anchor})).strip()
+    env = {"anchor": anchor, "proofs": proofs or {}}
+    return _cleaner.clean(_parser.render(markdown, env)).strip()
 
 
 def render_inline(line: str) -> str:
@@ -225,17 +263,47 @@ def _align_by_class(state: StateCore) -> None:
             token.attrSet("class", _ALIGNMENTS[str(token.attrs.pop("style"))])
 
 
+def _info(token: Token) -> tuple[str, list[str]]:
+    """Return the language of a fence in lower case, and the words after it."""
+    language, *words = token.info.split() or [""]
+    return language.lower(), words
+
+
+def _is_sample(token: Token) -> bool:
+    language, words = _info(token)
+    return token.type == "fence" and language == "python" and "run" in words
+
+
+def _sample(tokens: Sequence[Token], index: int) -> Sample:
+    token, after = tokens[index], tokens[index + 1 : index + 2]
+    # A fence knows on which line it opens, from 0.
+    line = (token.map or [0])[0] + 2
+    if after and after[0].type == "fence" and _info(after[0])[0] == "output":
+        return Sample(token.content, after[0].content, line, (after[0].map or [0])[0] + 2)
+    return Sample(token.content, None, line)
+
+
 def _fence(
-    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+    _renderer: object,
+    tokens: Sequence[Token],
+    index: int,
+    _options: object,
+    env: Mapping[str, Any],
 ) -> str:
-    language, *words = tokens[index].info.split() or [""]
-    return _code_block(tokens[index].content, language.lower(), run="run" in words)
+    token = tokens[index]
+    language, _ = _info(token)
+    if not _is_sample(token):
+        return _code_block(token.content, language)
+    proof = env.get("proofs", {}).get(_sample(tokens, index).hash, "")
+    return _code_block(token.content, language, " code-run", proof)
 
 
-def _code_block(code: str, language: str, *, run: bool = False) -> str:
-    kind = " code-output" if language == "output" else " code-run" if run else ""
+def _code_block(code: str, language: str, kind: str = "", proof: str = "") -> str:
+    kind = " code-output" if language == "output" else kind
+    ran = f' <span class="ran">{escape(proof)}</span>' if proof else ""
+    head = f'<div class="code-head">{escape(language[:40]) or "code"}{ran}</div>'
     return (
-        f'<div class="code{kind}"><div class="code-head">{escape(language[:40]) or "code"}</div>'
+        f'<div class="code{kind}">{head}'
         f'<pre tabindex="0"><code>{_highlighted(code, language)}</code></pre></div>\n'
     )
 

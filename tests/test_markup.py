@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from cms.markup import (
     RENDER_LIMIT,
+    Sample,
     plain_inline,
     plain_text,
     render,
     render_inline,
+    samples,
     summarize,
 )
 
@@ -343,3 +345,47 @@ def test_threads_share_the_parser() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+SAMPLE_CASES = [
+    ("```python run\na\n```", [Sample("a\n", None, 2)]),
+    ("```Python  run\na\n```\n\n```output\nb\n```", [Sample("a\n", "b\n", 2, 6)]),
+    ("```python run\na\n```\n```output\n```", [Sample("a\n", "", 2, 5)]),
+    ("Text.\n\n~~~python run\na\n~~~\nMore.\n\n```output\nb\n```", [Sample("a\n", None, 4)]),
+    ("- x\n\n  ```python run\n  a\n  ```\n\n```output\nb\n```", [Sample("a\n", None, 4)]),
+    ("> ```python run\n> a\n> ```\n> ```output\n> b\n> ```", [Sample("a\n", "b\n", 2, 5)]),
+    ("```python run\n```python run\nb\n```", [Sample("```python run\nb\n", None, 2)]),
+    ("````\n```python run\na\n```\n````", []),
+    ("```python\nrun\n```\n\n```bash run\na\n```\n\n    python run", []),
+    ("```pythonrun\na\n```", []),
+]
+
+
+@pytest.mark.parametrize(("markdown", "found"), SAMPLE_CASES)
+def test_samples_are_the_python_fences_marked_run_with_the_output_right_after_them(
+    markdown: str, found: list[Sample]
+) -> None:
+    assert samples(markdown) == found
+
+
+def test_a_sample_is_known_by_its_code_and_what_it_should_print() -> None:
+    bodies = [
+        "```python run\na\n```",
+        "```python run\nb\n```",
+        "```python run\na\n```\n```output\n```",
+    ]
+    hashes = [samples(body)[0].hash for body in bodies]
+    assert len(set(hashes)) == 3
+    assert samples(f"Moved.\n\n{bodies[0]}")[0].hash == hashes[0]
+
+
+def test_a_proof_stands_in_the_head_of_the_block_that_it_is_about_as_text() -> None:
+    body = "```python run\na\n```\n\n```python run\nb\n```"
+    _, second = samples(body)
+    html = render(body, proofs={second.hash: "run <b>"})
+    assert '<div class="code-head">python</div><pre tabindex="0"><code>a\n' in html
+    assert (
+        '<div class="code-head">python <span class="ran">run &lt;b&gt;</span></div>'
+        '<pre tabindex="0"><code>b\n'
+    ) in html
+    assert 'class="ran"' not in render(body, proofs={"0" * 64: "run"})

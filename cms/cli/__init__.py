@@ -16,6 +16,7 @@ from cms.cli.accounts import init_command, user_group
 from cms.cli.curation import publish_command, retire_command
 from cms.cli.exchange import export_command, import_command
 from cms.cli.operations import demo_command, serve_command
+from cms.cli.verifying import verify_command
 from cms.cli.work import work_command
 from cms.errors import CmsError
 from cms.extensions import db
@@ -27,6 +28,7 @@ COMMANDS: tuple[click.Command, ...] = (
     export_command,
     publish_command,
     retire_command,
+    verify_command,
     serve_command,
     demo_command,
     work_command,

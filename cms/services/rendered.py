@@ -6,6 +6,7 @@ that no page view ever runs Markdown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -14,9 +15,12 @@ from cms.formats.item import AnswerItem, CorrectionItem, Item, SourceItem
 from cms.markup import render, render_inline
 from cms.vocabulary import CorrectionKind
 
+Proofs = Mapping[str, Mapping[str, str]]
+"""What a page says of samples that ran and passed: words by the sample's hash, by answer uid."""
+
 
 class RenderedAnswer(Struct, kw_only=True):
-    """An answer; `html` is its body."""
+    """An answer; `html` is its body. A sample in it that ran and passed says so in its head."""
 
     uid: str
     label: str
@@ -52,16 +56,19 @@ class Rendered(Struct, kw_only=True):
     short: int | None
 
 
-def render_item(item: Item) -> Rendered:
+def render_item(item: Item, proofs: Proofs | None = None) -> Rendered:
     """Render a question for the shelf. Its answers have uids, its corrections numbers.
+
+    A proof of code that the text no longer holds is left out.
 
     :raises ValueError: when a text is too long to be rendered
     """
+    known = proofs or {}
     return Rendered(
         stem=render_inline(item.stem),
         context=render(item.context, anchor="context"),
         answers=[
-            _render_answer(answer, f"answer-{position}")
+            _render_answer(answer, f"answer-{position}", known.get(answer.uid or "", {}))
             for position, answer in enumerate(item.answers, start=1)
         ],
         corrections=[render_correction(correction) for correction in item.corrections],
@@ -79,11 +86,11 @@ def reads_the_same(item: Item, held: Item) -> bool:
     )
 
 
-def _render_answer(answer: AnswerItem, anchor: str) -> RenderedAnswer:
+def _render_answer(answer: AnswerItem, anchor: str, proofs: Mapping[str, str]) -> RenderedAnswer:
     return RenderedAnswer(
         uid=answer.uid or "",
         label=answer.label,
-        html=render(answer.body, anchor=anchor),
+        html=render(answer.body, anchor=anchor, proofs=proofs),
         applies_to=answer.applies_to,
         sources=answer.sources,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -31,7 +32,8 @@ from cms.models import (
 )
 from cms.services.content import searchable, source_items, with_tag_slugs
 from cms.services.provenance import provenance_item
-from cms.services.rendered import reads_the_same, render_item
+from cms.services.rendered import Proofs, reads_the_same, render_item
+from cms.services.samples import proofs
 from cms.vocabulary import ChangeKind, CorrectionStatus
 
 T = TypeVar("T")
@@ -41,17 +43,23 @@ CHUNK = 500
 
 
 def refresh(
-    session: Session, question_ids: Sequence[int], release: Release, what: ChangeKind
+    session: Session,
+    question_ids: Sequence[int],
+    release: Release,
+    what: ChangeKind,
+    *,
+    anew: bool = False,
 ) -> None:
-    """Build the publications of these published questions anew, as part of `release`.
+    """Build the publications of these published questions again, as part of `release`.
 
     Writes their Change rows, redirects, errata, and the counts of the tags that
-    they have or had.
+    they have or had. Texts that did not change are rendered only where they are
+    wanted `anew`: when it is their code runs that changed.
     """
     tags = _TagTree(session)
     touched: set[str] = set()
     for ids in chunks(question_ids):
-        touched |= _refresh_chunk(session, ids, release, what, tags)
+        touched |= _refresh_chunk(session, ids, release, what, tags, anew=anew)
     count_tags(session, touched, tags)
 
 
@@ -110,7 +118,13 @@ def withdraw(
 
 
 def _refresh_chunk(
-    session: Session, ids: Sequence[int], release: Release, what: ChangeKind, tags: "_TagTree"
+    session: Session,
+    ids: Sequence[int],
+    release: Release,
+    what: ChangeKind,
+    tags: "_TagTree",
+    *,
+    anew: bool,
 ) -> set[str]:
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
@@ -139,19 +153,16 @@ def _refresh_chunk(
         origin.question_id: origin
         for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
     }
+    runs = proofs(session, ids)
     publications: list[dict[str, Any]] = []
     tagged: dict[str, set[str]] = {}
     for row in rows:
         before = held.get(row.uid)
         content = msgspec.json.decode(row.content, type=Content)
-        errata = corrections.get(row.id, [])
         origin = origins.get(row.id)
         item = Item(
-            **{
-                name: getattr(with_tag_slugs(content, tags.slugs), name)
-                for name in content.__struct_fields__
-            },
-            corrections=[correction_item(correction) for correction in errata],
+            **asdict(with_tag_slugs(content, tags.slugs)),
+            corrections=[correction_item(each) for each in corrections.get(row.id, [])],
             provenance=provenance_item(origin) if origin else None,
             revision=row.number,
             content_hash=row.content_hash,
@@ -160,7 +171,7 @@ def _refresh_chunk(
             updated_at=release.at,
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
-        publications.append(_publication(item, before))
+        publications.append(_publication(item, before, runs.get(row.id, {}), anew=anew))
     _put_publications(session, publications)
     placed = dict(
         session.execute(
@@ -181,11 +192,11 @@ def _refresh_chunk(
     return touched
 
 
-def _publication(item: Item, held: Any) -> dict[str, Any]:
+def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[str, Any]:
     """Return the row of an item, with the id of the one that is held.
 
     Where that one's text reads the same, what is made of the text alone is left
-    out: rendering it again would cost more than all the rest.
+    out, unless it is wanted `anew`: rendering it again would cost more than all the rest.
     """
     row = {
         "uid": item.uid,
@@ -201,12 +212,12 @@ def _publication(item: Item, held: Any) -> dict[str, Any]:
     }
     if held is not None:
         row["id"] = held.id
-        if reads_the_same(item, msgspec.json.decode(held.document, type=Item)):
+        if not anew and reads_the_same(item, msgspec.json.decode(held.document, type=Item)):
             return row
     return row | {
         "stem": item.stem,
         "summary": summary_of(item),
-        "html": msgspec.json.encode(render_item(item)).decode(),
+        "html": msgspec.json.encode(render_item(item, proofs)).decode(),
         "search_text": searchable(item),
         "corrections": len(item.corrections),
     }

@@ -8,8 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from cms.services.samples import published_samples
+from cms.services.verifying import Result, record_runs
 from tests.browser.conftest import Open, Site
-from tests.factories import make_bank, make_published
+from tests.factories import AT, make_bank, make_published
 
 KEPT = "/questions/where-does-flask-keep-the-session"
 PAGES = [
@@ -38,6 +40,8 @@ print("{LONG}", 1)  # comment
 {LONG} 1
 ```
 """
+# Enough for two lines in the head of a block, even on a wide screen.
+PACKAGES = {f"A-package-with-a-name-{n}": "3.1.3" for n in range(4)}
 _LAYOUT_SHIFT = """
 () => new Promise((resolve) => {
   let shift = 0;
@@ -53,6 +57,12 @@ _LAYOUT_SHIFT = """
 def bank(site: Site) -> None:
     make_bank(site.session)
     make_published(site.session, f"All `there` is {LONG}?", slug="all-there-is", body=EVERYTHING)
+    results = [
+        Result(place, None, "3.14.1", PACKAGES if place.slug == "all-there-is" else {})
+        for place in published_samples(site.session)
+    ]
+    record_runs(site.session, results, by=None, at=AT)
+    site.session.commit()
 
 
 @pytest.mark.usefixtures("bank")
@@ -95,6 +105,16 @@ def test_a_reader_without_scripts_searches_filters_and_reads(open_page: Open) ->
     expect(page.get_by_role("heading", level=1)).to_have_text("Where does Flask keep the session?")
     expect(page.get_by_text("It is kept on the server.")).to_be_visible()
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_block_whose_code_ran_says_so_in_green_beside_its_language(open_page: Open) -> None:
+    page = open_page(scripts=False)
+    page.goto(KEPT)
+    said = page.locator(".code-run .ran")
+    expect(said).to_have_text("run with Python 3.14.1 on 22 Nov 2026")
+    expect(said).to_have_css("color", "rgb(37, 108, 58)")
+    expect(page.locator(".code-output .ran")).to_have_count(0)
 
 
 @pytest.mark.usefixtures("bank")
