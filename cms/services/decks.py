@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from cms.formats.item import DeckItem
+from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Deck, PublishedDeck, Release
 
 
@@ -27,6 +27,15 @@ def deck_item(deck: Deck) -> DeckItem:
         slug=deck.slug,
         title=deck.title,
         description=deck.description,
-        filter=deck.filter,
+        filter=filter_of(deck),
         questions=[member.question_uid for member in deck.members],
     )
+
+
+def filter_of(deck: Deck) -> DeckFilter:
+    """Return what a deck selects besides its explicit members."""
+    try:
+        return msgspec.convert(deck.filter, DeckFilter)
+    except msgspec.ValidationError:
+        # The first version took any filter, and selected nothing by it.
+        return DeckFilter()

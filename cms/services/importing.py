@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -215,7 +216,7 @@ def _add_decks(session: Session, decks: Sequence[DeckItem], at: datetime) -> Non
                 slug=deck.slug,
                 title=deck.title,
                 description=deck.description,
-                filter=deck.filter,
+                filter=msgspec.to_builtins(deck.filter),
                 created_at=at,
                 updated_at=at,
                 members=[
