@@ -11,7 +11,6 @@ from cms.errors import NotPublishable, WrongState
 from cms.models import Answer, ImportWarning, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
-from cms.services.decks import put_decks
 from cms.services.permissions import require
 from cms.services.questions import lock
 from cms.services.releases import open_release
@@ -101,7 +100,6 @@ def publish(
             .execution_options(synchronize_session=False)
         )
     shelf.refresh(session, ids, release, ChangeKind.published)
-    put_decks(session, release)
     result.release = release.number
     result.published = ready
     return result

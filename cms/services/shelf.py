@@ -5,8 +5,8 @@ Every function here runs inside a release that the caller opened.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
@@ -29,15 +29,14 @@ from cms.models import (
     Tag,
     Withdrawal,
 )
+from cms.services import members
+from cms.services.chunks import CHUNK as CHUNK
+from cms.services.chunks import chunks as chunks
 from cms.services.content import searchable, source_items, with_tag_slugs
+from cms.services.decks import keep_decks
 from cms.services.provenance import provenance_item
 from cms.services.rendered import render_item
 from cms.vocabulary import ChangeKind, CorrectionStatus
-
-T = TypeVar("T")
-
-CHUNK = 500
-"""Questions per round of queries: below every database's limit on parameters."""
 
 
 def refresh(
@@ -45,20 +44,22 @@ def refresh(
 ) -> None:
     """Build the publications of these published questions anew, as part of `release`.
 
-    Writes their Change rows, redirects, errata, and the counts of the tags that
-    they have or had.
+    Writes their Change rows, redirects, errata, the counts of the tags that they
+    have or had, and the decks that they come to, stay in or leave.
     """
     tags = _TagTree(session)
     touched: set[str] = set()
+    uids: list[str] = []
     for ids in chunks(question_ids):
-        touched |= _refresh_chunk(session, ids, release, what, tags)
+        uids += _refresh_chunk(session, ids, release, what, tags, touched)
     count_tags(session, touched, tags)
+    keep_decks(session, release, uids)
 
 
 def withdraw(
     session: Session, questions: Sequence[Question], release: Release, *, reason: str
 ) -> None:
-    """Take published questions off the shelf and leave tombstones."""
+    """Take published questions off the shelf, out of their decks too, and leave tombstones."""
     touched: set[str] = set()
     for some in chunks(questions):
         uids = [question.uid for question in some]
@@ -73,6 +74,7 @@ def withdraw(
                 select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
             )
         )
+        members.leave(session, release, ids)
         session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
         merged = {
@@ -107,11 +109,18 @@ def withdraw(
             ],
         )
     count_tags(session, touched, _TagTree(session))
+    keep_decks(session, release, [question.uid for question in questions])
 
 
 def _refresh_chunk(
-    session: Session, ids: Sequence[int], release: Release, what: ChangeKind, tags: "_TagTree"
-) -> set[str]:
+    session: Session,
+    ids: Sequence[int],
+    release: Release,
+    what: ChangeKind,
+    tags: "_TagTree",
+    touched: set[str],
+) -> list[str]:
+    """Refresh some questions and return their uids; the tags they have or had join `touched`."""
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
         .join(
@@ -163,7 +172,7 @@ def _refresh_chunk(
             select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
         ).all()
     )
-    touched = _put_tags(session, publications, tagged, placed)
+    touched |= _put_tags(session, publications, tagged, placed)
     _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
     _put_corrections(session, rows, corrections, release)
     session.execute(delete(Withdrawal).where(Withdrawal.uid.in_(uids)))
@@ -174,7 +183,7 @@ def _refresh_chunk(
             for row in rows
         ],
     )
-    return touched
+    return uids
 
 
 def _publication(item: Item) -> dict[str, Any]:
@@ -392,9 +401,3 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
         ]
         if rows:
             session.execute(insert(PublishedTag), rows)
-
-
-def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """Yield `values` in slices."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
