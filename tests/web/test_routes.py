@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from cms.formats.item import DeckItem
 from cms.models import ImportBatch
-from cms.services import accounts, corrections, publishing, questions
+from cms.services import accounts, corrections, decks, publishing, questions
 from cms.vocabulary import CorrectionKind, Role
 from tests.factories import AT, content, make_published, make_question, make_warning
 
@@ -148,6 +149,24 @@ def public_tag(session: Session) -> dict[str, Any]:
     return {"path": slug}
 
 
+def deck(session: Session) -> dict[str, Any]:
+    item = DeckItem(slug="", title=f"Deck {next(_numbers)}")
+    made = decks.save_deck(session, None, item, by=None, at=AT)
+    return {"id": made.id, "slug": made.slug}
+
+
+def deck_file(session: Session) -> dict[str, Any]:
+    return {"slug": deck(session)["slug"], "extension": "json"}
+
+
+def public_deck(session: Session) -> dict[str, Any]:
+    return {"slug": deck(session)["slug"]}
+
+
+def desk_deck(session: Session) -> dict[str, Any]:
+    return {"id": deck(session)["id"]}
+
+
 def fixed(**arguments: Any) -> Sample:
     return lambda session: dict(arguments)
 
@@ -188,6 +207,9 @@ ROUTES: dict[str, Route] = {
     "public.question_markdown": get(ALL, public_question),
     "public.tags": get(ALL),
     "public.tag": get(ALL, public_tag),
+    "public.decks": get(ALL),
+    "public.deck": get(ALL, public_deck),
+    "public.export_deck": get(ALL, deck_file),
     "public.corrections": get(ALL),
     "public.correction": get(NONE, fixed(number=1_000)),
     "public.exports": get(ALL),
