@@ -8,14 +8,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from cms.formats.item import DeckFilter, DeckItem
+from cms.services.decks import save_deck
 from tests.browser.conftest import Open, Site
-from tests.factories import make_bank, make_published
+from tests.factories import AT, make_bank, make_published
 
 KEPT = "/questions/where-does-flask-keep-the-session"
 PAGES = [
     *("/", "/questions/", "/questions/?q=cookie&tag=flask", "/questions/?q=nothing+like+it"),
     *(KEPT, "/questions/all-there-is", "/tags/", "/tags/flask"),
-    *("/corrections/", "/corrections/1", "/export/"),
+    *("/corrections/", "/corrections/1", "/export/", "/decks/", "/decks/first", "/decks/empty"),
 ]
 BUDGET = 50_000  # bytes of a whole page, compressed
 LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
@@ -53,6 +55,10 @@ _LAYOUT_SHIFT = """
 def bank(site: Site) -> None:
     make_bank(site.session)
     make_published(site.session, f"All `there` is {LONG}?", slug="all-there-is", body=EVERYTHING)
+    for slug, filter in (("first", DeckFilter(text="a")), ("empty", DeckFilter())):
+        item = DeckItem(slug=slug, title=f"A {LONG}", description=EVERYTHING, filter=filter)
+        save_deck(site.session, None, item, by=None, at=AT)
+    site.session.commit()
 
 
 @pytest.mark.usefixtures("bank")

@@ -253,6 +253,14 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.details_view": get(DESK, correction),
     "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
     "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_decks.index_view": get(DESK),
+    "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
+    "desk_decks.edit_view": both(
+        DESK, (LOG_IN, 403, DONE, DONE), desk_deck, title="Other", seen_version="1"
+    ),
+    "desk_decks.delete": post(EDITORS_DONE, desk_deck, seen_version="1"),
+    "desk_decks.preview": post(DESK, text="what"),
+    "desk_decks.lookup": get(DESK),
     "desk_imports.index_view": get(EDITORS),
     "desk_imports.details_view": get(EDITORS, batch),
     "desk_audit.index_view": get(EDITORS),

@@ -6,13 +6,14 @@ from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Theme
 
-from cms.models import Answer, AuditEvent, Correction, ImportBatch, Question, Tag, User
+from cms.models import Answer, AuditEvent, Correction, Deck, ImportBatch, Question, Tag, User
 from cms.web.admin import words
 from cms.web.admin.accounts import AccountsView
 from cms.web.admin.answers import AnswersView
 from cms.web.admin.audit import AuditView
 from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
+from cms.web.admin.decks import DecksView
 from cms.web.admin.imports import ImportsView
 from cms.web.admin.questions import QuestionsView
 from cms.web.admin.tags import TagsView
@@ -32,6 +33,7 @@ def init_admin(app: Flask) -> None:
         AnswersView(Answer, "desk_answers", "answers"),
         TagsView(Tag, "desk_tags", "tags"),
         CorrectionsView(Correction, "desk_corrections", "corrections"),
+        DecksView(Deck, "desk_decks", "decks"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
         AccountsView(User, "desk_accounts", "accounts"),
         AuditView(AuditEvent, "desk_audit", "audit"),
