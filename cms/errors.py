@@ -8,7 +8,8 @@
     ├── TooManyAttempts     a throttle: carries the seconds to wait
     ├── NotFound            there is no such thing (any more)
     ├── WrongState          the thing exists, but this verb does not fit its status
-    │   └── NotPublishable  a question that may not go public as it stands
+    │   ├── NotPublishable  a question that may not go public as it stands
+    │   └── StaleDeck       somebody else changed this deck in between: theirs
     ├── StaleEdit           somebody else saved in between: mine, theirs and base
     └── Misconfigured       a setting that stops the start
 
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cms.formats.item import Content
+    from cms.formats.item import Content, DeckItem
 
 
 class CmsError(Exception):
@@ -87,6 +88,18 @@ class NotPublishable(WrongState):
         super().__init__(f"{slug}: {' '.join(reasons)}")
         self.slug = slug
         self.reasons = list(reasons)
+
+
+class StaleDeck(WrongState):
+    """A save that would have overwritten somebody else's change of a deck; `theirs` is that."""
+
+    def __init__(self, *, theirs: DeckItem, by: str) -> None:
+        super().__init__(
+            f"{by} changed this deck while you were editing it. Nothing was overwritten and "
+            "nothing of yours is lost: look at what the deck is now, and save again to replace it."
+        )
+        self.theirs = theirs
+        self.by = by
 
 
 class StaleEdit(CmsError):

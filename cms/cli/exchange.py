@@ -205,6 +205,7 @@ def _report(file: Incoming) -> dict[str, Any]:
 @click.command("export")
 @click.option("-o", "--output", default="-", help="A file or folder; '-' is standard output.")
 @click.option("--format", "name", type=click.Choice(WRITABLE), help="Default: by the file's name.")
+@click.option("--deck", help="Only the questions of the deck with this slug, in its order.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag, or one below it.")
 @click.option("--difficulty", type=click.Choice([d.value for d in Difficulty]))
 @click.option("--since", type=int, help="Only what changed after this release.")
@@ -214,6 +215,7 @@ def _report(file: Incoming) -> dict[str, Any]:
 def export_command(
     output: str,
     name: str | None,
+    deck: str | None,
     tags: tuple[str, ...],
     difficulty: str | None,
     since: int | None,
@@ -227,7 +229,7 @@ def export_command(
     there, only what an earlier export wrote is replaced or deleted.
     """
     format = _written_format(output, name)
-    selection = Selection(tags, Difficulty(difficulty) if difficulty else None, since)
+    selection = Selection(tags, Difficulty(difficulty) if difficulty else None, since, deck=deck)
     options = {word: True for word, on in (("raw", raw), ("bom", bom)) if on}
     unknown = options.keys() - format.options.keys()
     if unknown:

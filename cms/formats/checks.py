@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from cms.errors import InvalidContent
 from cms.formats.item import (
     ANSWER_LIMIT,
+    FILTER_TAGS_LIMIT,
+    FILTER_TEXT_LIMIT,
     LINE_LIMIT,
+    MEMBERS_LIMIT,
     PATH_PATTERN,
     SLUG_LIMIT,
     SLUG_PATTERN,
@@ -23,6 +26,7 @@ from cms.formats.item import (
     AnswerItem,
     Content,
     CorrectionItem,
+    DeckFilter,
     DeckItem,
     Item,
     ProvenanceItem,
@@ -31,6 +35,7 @@ from cms.formats.item import (
     TagItem,
 )
 from cms.text import normalize_body, normalize_line, normalize_text
+from cms.vocabulary import Difficulty
 
 C = TypeVar("C", bound=Content)
 Fault = tuple[str, str]
@@ -139,6 +144,15 @@ def deck_faults(deck: DeckItem) -> Iterator[Fault]:
         yield "title", "It is empty. Name the deck."
     yield from _line("title", deck.title)
     yield from _markdown("description", deck.description)
+    yield from _filter("filter", deck.filter)
+    if len(deck.questions) > MEMBERS_LIMIT:
+        yield (
+            "questions",
+            (
+                f"It lists {len(deck.questions):,} questions, the limit is {MEMBERS_LIMIT:,}. "
+                "Let the filter select them by a tag."
+            ),
+        )
     for index, uid in enumerate(deck.questions):
         yield from _uid(f"questions[{index}]", uid)
 
@@ -190,8 +204,8 @@ def normalized_deck(deck: DeckItem) -> DeckItem:
         slug=normalize_line(deck.slug),
         title=normalize_line(deck.title),
         description=normalize_body(deck.description),
-        filter=_normalized_values(deck.filter),
-        questions=[uid.strip().lower() for uid in deck.questions],
+        filter=_normalized_filter(deck.filter),
+        questions=list(dict.fromkeys(uid.strip().lower() for uid in deck.questions)),
     )
 
 
@@ -234,6 +248,22 @@ def _sources(path: str, sources: list[SourceItem]) -> Iterator[Fault]:
     for index, source in enumerate(sources):
         yield from _url(f"{path}.sources[{index}].url", source.url)
         yield from _line(f"{path}.sources[{index}].title", source.title)
+
+
+def _filter(path: str, filter: DeckFilter) -> Iterator[Fault]:
+    for name in ("all", "any", "none"):
+        tags = getattr(filter, name)
+        if len(tags) > FILTER_TAGS_LIMIT:
+            yield (
+                f"{path}.{name}",
+                (
+                    f"It names {len(tags)} tags, the limit is {FILTER_TAGS_LIMIT}. "
+                    "Name the tag above several of them."
+                ),
+            )
+        for index, tag in enumerate(tags):
+            yield from _tag_path(f"{path}.{name}[{index}]", tag)
+    yield from _line(f"{path}.text", filter.text, FILTER_TEXT_LIMIT)
 
 
 def _uid(path: str, uid: str | None) -> Iterator[Fault]:
@@ -356,15 +386,17 @@ def _normalized_provenance(provenance: ProvenanceItem | None) -> ProvenanceItem 
     )
 
 
-def _normalized_values(value: Any) -> Any:
-    """Normalize every text in a value of JSON, such as a deck's filter."""
-    if isinstance(value, str):
-        return normalize_text(value)
-    if isinstance(value, list):
-        return [_normalized_values(each) for each in value]
-    if isinstance(value, dict):
-        return {normalize_text(key): _normalized_values(each) for key, each in value.items()}
-    return value
+def _normalized_filter(filter: DeckFilter) -> DeckFilter:
+    def paths(tags: list[str]) -> list[str]:
+        return list(dict.fromkeys(normalize_line(tag) for tag in tags))
+
+    return DeckFilter(
+        all=paths(filter.all),
+        any=paths(filter.any),
+        none=paths(filter.none),
+        difficulty=[level for level in Difficulty if level in filter.difficulty],
+        text=normalize_line(filter.text),
+    )
 
 
 def _utc(moment: datetime | None) -> datetime | None:

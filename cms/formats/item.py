@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -22,6 +22,9 @@ STEM_LIMIT = 500  # characters of a stem
 LINE_LIMIT = 500  # characters of a label, a title or any other single line
 SLUG_LIMIT = 120  # characters of a slug or of a tag's whole path
 URL_LIMIT = 2_000  # characters of a web address
+FILTER_TAGS_LIMIT = 50  # tags in each part of a deck's filter
+FILTER_TEXT_LIMIT = 200  # characters of the text that a deck's filter looks for
+MEMBERS_LIMIT = 10_000  # explicit members of a deck
 ANSWER_LIMIT = 200_000  # bytes (UTF-8) of an answer or any other Markdown
 
 UID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -142,13 +145,40 @@ class TagItem(Struct, kw_only=True, forbid_unknown_fields=True):
     description: str = ""
 
 
+class DeckFilter(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a deck takes from the shelf besides its explicit members.
+
+    A question has to have every tag of `all`, one of `any` (if there are some)
+    and none of `none`, where a tag stands for its descendants too; one of the
+    difficulties (if there are some); and every word of `text`, the last as the
+    beginning of one. A filter in which nothing is said selects nothing.
+    """
+
+    all: list[TagPath] = []
+    any: list[TagPath] = []
+    none: list[TagPath] = []
+    difficulty: list[Difficulty] = []
+    text: Annotated[str, Meta(extra_json_schema={"maxLength": FILTER_TEXT_LIMIT})] = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.all or self.any or self.none or self.difficulty or self.text)
+
+    @property
+    def tags(self) -> list[str]:
+        """Every tag that it names."""
+        return [*self.all, *self.any, *self.none]
+
+
 class DeckItem(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A saved selection; `questions` are the uids of its explicit, ordered members."""
+    """A saved selection; `questions` are the uids of its explicit, ordered members.
+
+    They come first, in their order, then what the filter selects.
+    """
 
     slug: Slug
     title: Line
     description: str = ""
-    filter: dict[str, Any] = {}
+    filter: DeckFilter = msgspec.field(default_factory=DeckFilter)
     questions: list[Uid] = []
     full: bool | UnsetType = UNSET
 

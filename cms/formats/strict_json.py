@@ -30,6 +30,8 @@ _VOCABULARIES = {
     "$.status": Status,
     "$.corrections[].kind": CorrectionKind,
     "$.corrections[].status": CorrectionStatus,
+    "$.decks[].filter.difficulty[]": Difficulty,
+    "$[].filter.difficulty[]": Difficulty,
 }
 
 

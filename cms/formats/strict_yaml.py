@@ -15,27 +15,24 @@ from typing import Any
 
 import yaml
 
-from cms.formats import strict_json
 from cms.formats.strict_json import TOO_DEEP, JSONFault
 
-# A correction's source in a front matter is at depth 4; a deck's filter may nest a little.
+# A correction's source in a front matter is at depth 4.
 _DEPTH_LIMIT = 20
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_JSON_SCALAR = re.compile(r"true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
-def loads(text: str, *, typed: str | None = None, first_line: int = 1) -> Any:
+def loads(text: str, *, first_line: int = 1) -> Any:
     """Parse one document of YAML; its scalars are texts, and what is null is left out.
 
-    Below the key `typed` scalars are what they would be in JSON, nulls too.
-    `strict_json.convert(…, strict=False)` gives the others their types. As in
-    JSON, no mapping holds a key twice or a key that begins with 'x-'.
+    `strict_json.convert(…, strict=False)` gives them their types. As in JSON, no
+    mapping holds a key twice or a key that begins with 'x-'.
 
     :raises JSONFault: with the line, counted from `first_line`.
     """
     events = yaml.parse(text, Loader=yaml.CSafeLoader)
     try:
-        return _Builder(events, typed, first_line).document()
+        return _Builder(events, first_line).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise JSONFault(
@@ -54,35 +51,34 @@ def loads(text: str, *, typed: str | None = None, first_line: int = 1) -> Any:
 class _Builder:
     """Makes a document from the parser's events, which come one by one however deep it is."""
 
-    def __init__(self, events: Iterator[Any], typed: str | None, first_line: int) -> None:
+    def __init__(self, events: Iterator[Any], first_line: int) -> None:
         self._events = events
-        self._typed = typed
         self._first_line = first_line
 
     def document(self) -> Any:
         next(self._events)  # The stream's start; each document has a start and an end, too.
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        value = self._value(next(self._events), depth=0, typed=False)
+        value = self._value(next(self._events), depth=0)
         next(self._events)
         if not isinstance(event := next(self._events), yaml.StreamEndEvent):
             raise self._fault(event, "A second document begins here. Remove the line '---'.")
         return value
 
-    def _value(self, event: Any, *, depth: int, typed: bool) -> Any:
+    def _value(self, event: Any, *, depth: int) -> Any:
         self._refuse_references(event)
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event, typed=typed)
+            return self._scalar(event)
         if depth == _DEPTH_LIMIT:
             raise self._fault(event, TOO_DEEP)
         if isinstance(event, yaml.SequenceStartEvent):
             values = []
             while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-                values.append(self._value(event, depth=depth + 1, typed=typed))
+                values.append(self._value(event, depth=depth + 1))
             return values
-        return self._mapping(depth=depth + 1, typed=typed)
+        return self._mapping(depth=depth + 1)
 
-    def _mapping(self, *, depth: int, typed: bool) -> dict[str, Any]:
+    def _mapping(self, *, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         seen: set[str] = set()
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
@@ -95,18 +91,14 @@ class _Builder:
                     event, f"The key '{key}' stands twice in one mapping. Remove one of them."
                 )
             seen.add(key)
-            value = self._value(next(self._events), depth=depth, typed=typed or key == self._typed)
-            if not key.startswith("x-") and (typed or value is not None):
+            value = self._value(next(self._events), depth=depth)
+            if not key.startswith("x-") and value is not None:
                 values[key] = value
         return values
 
-    def _scalar(self, event: yaml.ScalarEvent, *, typed: bool) -> Any:
+    def _scalar(self, event: yaml.ScalarEvent) -> str | None:
         is_plain = event.implicit[0]
-        if is_plain and event.value in _NULLS:
-            return None
-        if typed and is_plain and _JSON_SCALAR.fullmatch(event.value):
-            return strict_json.loads(event.value)
-        return event.value
+        return None if is_plain and event.value in _NULLS else str(event.value)
 
     def _refuse_references(self, event: Any) -> None:
         if getattr(event, "anchor", None) is not None:

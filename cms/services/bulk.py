@@ -20,9 +20,9 @@ from cms.models import BulkOperation, BulkRow, Job, Question, Tag, User
 from cms.models.accounts import name_key
 from cms.services import verbs
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.jobs import enqueue
 from cms.services.permissions import require
-from cms.services.shelf import chunks
 from cms.services.tags import resolve
 from cms.services.verbs import Work
 from cms.text import normalize_line

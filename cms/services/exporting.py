@@ -22,10 +22,12 @@ from cms.models import (
     Change,
     Correction,
     Deck,
+    DeckChange,
     Provenance,
     Publication,
     PublicationTag,
     PublishedDeck,
+    PublishedDeckMember,
     PublishedTag,
     Question,
     Release,
@@ -34,11 +36,12 @@ from cms.models import (
     Withdrawal,
     question_tag,
 )
+from cms.services.chunks import CHUNK
 from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
 from cms.services.decks import deck_item
+from cms.services.errata import correction_item
 from cms.services.provenance import provenance_item
 from cms.services.releases import release_number
-from cms.services.shelf import CHUNK, correction_item
 from cms.vocabulary import Difficulty
 
 Tick = Callable[[], None]
@@ -49,12 +52,14 @@ class Selection:
     """Which questions to export: all tags (with their descendants), difficulty, changes since.
 
     `among` selects the uids of those to choose from, None for all.
+    `deck` is the slug of a public one: its questions alone, in its order.
     """
 
     tags: tuple[str, ...] = ()
     difficulty: Difficulty | None = None
     since: int | None = None
     among: Select[str] | None = None
+    deck: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +87,27 @@ def export_shelf(
     options: Mapping[str, bool] | None = None,
     tick: Tick | None = None,
 ) -> Stream:
-    """Return what is published, in the order in which it first was.
+    """Return what is published, in the order in which it first was; a deck in its own.
 
     The same release and selection give the same bytes. The session has to stay
     open, in one transaction, until the last chunk is taken. `tick` is called
     after each question.
 
     :raises InvalidInput: when the format cannot be written, or `since` is no release
-    :raises NotFound: when no live question has a tag
+    :raises NotFound: when no live question has a tag, or there is no such deck
     """
     write = _writer(format)
     release = release_number(session)
     _check(session, selection, release)
-    selected = _selected(select(Publication), selection)
-    rows = selected.order_by(Publication.id)
+    deck = _deck(session, selection)
+    selected = _selected(select(Publication), selection, deck)
+    rows = selected.order_by(*([PublishedDeckMember.position] if deck else []), Publication.id)
     export = Export(
         bank=_bank(session, head, release),
         entries=_ticking(_published(session, rows, head), tick),
         tags=_published_tags(session),
-        decks=_published_decks(session, selection),
-        withdrawn=_withdrawn(session, selection),
+        decks=_published_decks(session, selection, deck),
+        withdrawn=_withdrawn(session, selection, deck),
         options=options or {},
     )
     total = session.scalar(select(func.count()).select_from(selected.subquery())) or 0
@@ -118,12 +124,14 @@ def export_drafts(
 ) -> Stream:
     """Return the working copy, drafts and retired questions included, each with its status.
 
-    :raises InvalidInput: when the format cannot be written, or with `since`
+    :raises InvalidInput: when the format cannot be written, or with `since` or a deck
     :raises NotFound: when there is no such tag
     """
     write = _writer(format)
     if selection.since is not None:
         raise InvalidInput("'since' counts releases, which drafts do not have.", field="since")
+    if selection.deck is not None:
+        raise InvalidInput("A deck holds what is published, which drafts are not.", field="deck")
     statement = select(Question).where(Question.merged_into_id.is_(None))
     if selection.difficulty is not None:
         statement = statement.where(Question.difficulty == selection.difficulty)
@@ -185,7 +193,31 @@ def _check(session: Session, selection: Selection, release: int) -> None:
             raise NotFound(f"No published question has the tag '{slug}'.")
 
 
-def _selected(statement: Select[Publication], selection: Selection) -> Select[Publication]:
+def _deck(session: Session, selection: Selection) -> PublishedDeck | None:
+    """Return the deck of a selection, if it names one.
+
+    :raises NotFound: when there is none of that slug
+    """
+    if selection.deck is None:
+        return None
+    deck = session.get(PublishedDeck, selection.deck)
+    if deck is None:
+        raise NotFound(f"There is no deck '{selection.deck}'.")
+    return deck
+
+
+def _is_whole(deck: PublishedDeck, selection: Selection) -> bool:
+    """Whether a deck is sent with all of its questions: it was redefined, or all is asked for."""
+    return selection.since is None or deck.release > selection.since
+
+
+def _selected(
+    statement: Select[Publication], selection: Selection, deck: PublishedDeck | None
+) -> Select[Publication]:
+    if deck is not None:
+        statement = statement.join(
+            PublishedDeckMember, PublishedDeckMember.publication_id == Publication.id
+        ).where(PublishedDeckMember.deck == deck.slug)
     for slug in selection.tags:
         statement = statement.where(
             exists().where(
@@ -195,10 +227,19 @@ def _selected(statement: Select[Publication], selection: Selection) -> Select[Pu
     conditions: list[ColumnElement[bool]] = []
     if selection.difficulty is not None:
         conditions.append(Publication.difficulty == selection.difficulty)
-    if selection.since is not None:
+    if selection.since is not None and deck is None:
         conditions.append(Publication.release > selection.since)
     if selection.among is not None:
         conditions.append(Publication.uid.in_(selection.among))
+    if deck is not None and not _is_whole(deck, selection):
+        # Not the question's own release: one may come to a deck without being changed.
+        conditions.append(
+            Publication.uid.in_(
+                select(DeckChange.uid).where(
+                    DeckChange.deck == deck.slug, DeckChange.release > selection.since
+                )
+            )
+        )
     return statement.where(*conditions)
 
 
@@ -228,31 +269,39 @@ def _published_tags(session: Session) -> list[TagItem]:
     ]
 
 
-def _published_decks(session: Session, selection: Selection) -> list[DeckItem]:
-    """Return the decks; with `since` those that were redefined, each whole."""
-    statement = select(PublishedDeck).order_by(PublishedDeck.slug)
-    if selection.since is not None:
-        statement = statement.where(PublishedDeck.release > selection.since)
-    decks = [
-        msgspec.json.decode(deck.document, type=DeckItem) for deck in session.scalars(statement)
-    ]
-    if selection.since is not None:
-        for deck in decks:
-            deck.full = True
-    return decks
+def _published_decks(
+    session: Session, selection: Selection, only: PublishedDeck | None
+) -> list[DeckItem]:
+    """Return the decks; with `since` those that were redefined, each whole.
+
+    The export of one deck names `only` that one, whether it was redefined or not.
+    """
+    decks = [only] if only else session.scalars(select(PublishedDeck).order_by(PublishedDeck.slug))
+    items = []
+    for deck in decks:
+        item = msgspec.json.decode(deck.document, type=DeckItem)
+        whole = _is_whole(deck, selection)
+        if whole and selection.since is not None:
+            item.full = True
+        if whole or only:
+            items.append(item)
+    return items
 
 
-def _withdrawn(session: Session, selection: Selection) -> list[TombstoneItem] | None:
+def _withdrawn(
+    session: Session, selection: Selection, deck: PublishedDeck | None
+) -> list[TombstoneItem] | None:
     """Return what left the bank, or the selection, since a release; None in a full export."""
     if selection.since is None:
         return None
-    inside = _selected(select(Publication), selection).with_only_columns(Publication.uid)
-    changed = (
-        select(Change.uid, func.max(Change.release).label("release"))
-        .where(Change.release > selection.since, Change.uid.not_in(inside))
-        .group_by(Change.uid)
-        .subquery()
+    inside = _selected(select(Publication), selection, deck).with_only_columns(Publication.uid)
+    history = DeckChange if deck else Change
+    left = select(history.uid, func.max(history.release).label("release")).where(
+        history.release > selection.since, history.uid.not_in(inside)
     )
+    if deck is not None:
+        left = left.where(DeckChange.deck == deck.slug)
+    changed = left.group_by(history.uid).subquery()
     rows = session.execute(
         select(changed.c.uid, changed.c.release, Withdrawal.merged_into)
         .outerjoin(Withdrawal, Withdrawal.uid == changed.c.uid)

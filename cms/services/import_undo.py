@@ -21,11 +21,11 @@ from cms.models import (
     User,
 )
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.inserting import insert_rows
 from cms.services.permissions import require
 from cms.services.questions import lock_all
 from cms.services.rewriting import restore_texts
-from cms.services.shelf import chunks
 from cms.services.tags import delete_unused
 from cms.services.uploads import state_of
 from cms.vocabulary import ImportState, Role

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -30,6 +31,7 @@ from cms.models import (
     User,
 )
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.inserting import (
     add_corrections,
     insert_questions,
@@ -41,7 +43,6 @@ from cms.services.permissions import require
 from cms.services.planning import Plan, PlannedRow, plan
 from cms.services.questions import MERGED, checked, lock_all, same, taken_faults
 from cms.services.rewriting import Rewriting, current_contents, rewrite
-from cms.services.shelf import chunks
 from cms.services.tags import resolve
 from cms.vocabulary import Origin, Role, RowAction
 
@@ -300,7 +301,7 @@ def _add_decks(session: Session, decks: Sequence[DeckItem], at: datetime) -> Non
                 slug=deck.slug,
                 title=deck.title,
                 description=deck.description,
-                filter=deck.filter,
+                filter=msgspec.to_builtins(deck.filter),
                 created_at=at,
                 updated_at=at,
                 members=[

@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from cms.models import Source, User
+from cms.services.chunks import chunks
 from cms.services.guarded_http import Manners, Refused, final_status
 from cms.services.permissions import require
 from cms.services.samples import published_items
-from cms.services.shelf import chunks
 from cms.vocabulary import Role
 
 AT_ONCE = 6

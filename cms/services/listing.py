@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cms.errors import InvalidInput
-from cms.models import Publication, PublicationTag, PublishedTag
+from cms.models import Publication, PublicationTag, PublishedDeckMember, PublishedTag
 from cms.services import search
 from cms.services.reading import latest_corrections
 from cms.vocabulary import Difficulty
@@ -28,6 +28,7 @@ PAGE_SIZE = 30  # questions
 
 Sort = Literal["recent", "title", "relevance"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
+Order = Sort | Literal["deck"]
 
 # What a sort key can be: an integer column's value, or text that every database takes.
 _Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -86,7 +87,7 @@ class Cursor:
     By relevance `id` is a rank, and there is no key.
     """
 
-    order: Sort
+    order: Order
     key: int | str
     id: int
 
@@ -104,7 +105,7 @@ class Cursor:
         try:
             padded = word.encode("ascii") + b"=" * (-len(word) % 4)
             raw = base64.b64decode(padded, altchars=b"-_", validate=True)
-            cursor = cls(*msgspec.json.decode(raw, type=tuple[Sort, _Number | _Title, _Number]))
+            cursor = cls(*msgspec.json.decode(raw, type=tuple[Order, _Number | _Title, _Number]))
         except (UnicodeError, binascii.Error, msgspec.DecodeError) as error:
             raise _damaged() from error
         if isinstance(cursor.key, str) != (cursor.order == "title"):
@@ -200,6 +201,31 @@ def _by_key(session: Session, selection: Selection, order: Sort, cursor: Cursor 
         next=following,
         total=_total(session, selection),
     )
+
+
+def list_deck(session: Session, slug: str, total: int, after: str | None = None) -> Listing:
+    """Return the page of a deck of `total` questions that follows `after`, in the deck's order.
+
+    :raises InvalidInput: when `after` is no cursor of a deck's list
+    """
+    place, id = PublishedDeckMember.position, PublishedDeckMember.publication_id
+    statement = (
+        _columns()
+        .add_columns(place)
+        .join(PublishedDeckMember, id == Publication.id)
+        .where(PublishedDeckMember.deck == slug)
+    )
+    if after:
+        cursor = Cursor.decode(after)
+        if cursor.order != "deck":
+            raise _damaged()
+        statement = statement.where(tuple_(place, id) > tuple_(cursor.key, cursor.id))
+    rows = session.execute(statement.order_by(place, id).limit(PAGE_SIZE + 1)).all()
+    following = None
+    if len(rows) > PAGE_SIZE:
+        end = rows[PAGE_SIZE - 1]
+        following = Cursor("deck", end.position, end.id).encode()
+    return Listing(_listed(session, rows[:PAGE_SIZE]), following, total)
 
 
 def _columns() -> Select[*tuple[Any, ...]]:

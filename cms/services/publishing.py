@@ -11,7 +11,7 @@ from cms.errors import NotPublishable, WrongState
 from cms.models import Answer, ImportWarning, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
-from cms.services.decks import put_decks
+from cms.services.chunks import chunks
 from cms.services.permissions import require
 from cms.services.questions import lock, lock_all
 from cms.services.releases import open_release
@@ -50,7 +50,7 @@ def publish(
     require(by, Role.editor, "publish questions")
     result = Published()
     ready: list[Question] = []
-    for some in shelf.chunks(questions):
+    for some in chunks(questions):
         ids = [question.id for question in some]
         lock_all(session, ids)
         answered = _with_answers(session, ids)
@@ -86,7 +86,7 @@ def publish(
         )
     session.flush()
     ids = [question.id for question in ready]
-    for some_ids in shelf.chunks(ids):
+    for some_ids in chunks(ids):
         session.execute(
             update(Revision)
             .where(
@@ -101,7 +101,6 @@ def publish(
             .execution_options(synchronize_session=False)
         )
     shelf.refresh(session, ids, release, ChangeKind.published)
-    put_decks(session, release)
     result.release = release.number
     result.published = ready
     return result
@@ -128,7 +127,7 @@ def retire(
     :raises WrongState: when one of them is not published; nothing is retired then
     """
     require(by, Role.editor, "retire questions")
-    for some in shelf.chunks(sorted(question.id for question in questions)):
+    for some in chunks(sorted(question.id for question in questions)):
         for question in lock_all(session, some):
             if question.published_number is None:
                 raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")

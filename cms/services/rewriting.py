@@ -31,8 +31,8 @@ from cms.models import (
     new_uid,
     question_tag,
 )
+from cms.services.chunks import chunks
 from cms.services.content import searchable, source_values
-from cms.services.shelf import chunks
 from cms.vocabulary import Origin
 
 # Rows are deleted past the session's objects.

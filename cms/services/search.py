@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from sqlalchemy import Select, literal, literal_column, select, text
+from sqlalchemy import ColumnElement, Select, literal, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from cms.models import Publication, Question
@@ -43,26 +43,37 @@ def words(query: str) -> list[str]:
     return [word[:64] for word in _WORD.findall(_folded(query[:QUERY_LIMIT]))][:16]
 
 
-def matches(session: Session, table: type[Question] | type[Publication], query: str) -> Select[int]:
+def matches(
+    session: Session,
+    table: type[Question] | type[Publication],
+    query: str,
+    *,
+    within: tuple[int, int] | None = None,
+) -> Select[int]:
     """Return a select of the ids whose text has every word of `query`, the last as a prefix.
 
-    A query without words matches nothing.
+    `within` is the least and the greatest id to look at: reading a few ids costs
+    little then, however common the words are. A query without words matches nothing.
     """
     found = words(query)
     if not found:
         return select(table.id).where(literal(False))
     name = table.__tablename__
     if session.get_bind().dialect.name == "sqlite":
-        return (
-            select(literal_column("rowid").label("id"))
+        key: ColumnElement[int] = literal_column("rowid")
+        statement = (
+            select(key.label("id"))
             .select_from(text(f"{name}_search"))
             .where(text(f"{name}_search MATCH :terms").bindparams(terms=_fts5(found)))
         )
-    return select(table.id).where(
-        text(f"{name}.search_vector @@ to_tsquery('simple', :terms)").bindparams(
-            terms=_tsquery(found)
+    else:
+        key = table.__table__.c.id
+        statement = select(key).where(
+            text(f"{name}.search_vector @@ to_tsquery('simple', :terms)").bindparams(
+                terms=_tsquery(found)
+            )
         )
-    )
+    return statement if within is None else statement.where(key.between(*within))
 
 
 def ranked(session: Session, table: type[Question] | type[Publication], query: str) -> list[int]:

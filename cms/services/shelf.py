@@ -4,24 +4,21 @@ Every function here runs inside a release that the caller opened.
 """
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from cms.formats.item import Content, CorrectionItem, Item
+from cms.formats.item import Content, Item
 from cms.markup import plain_text, summarize
 from cms.models import (
     Change,
-    Correction,
     Provenance,
     Publication,
     PublicationTag,
-    PublishedCorrection,
     PublishedTag,
     Question,
     Release,
@@ -30,16 +27,15 @@ from cms.models import (
     Tag,
     Withdrawal,
 )
-from cms.services.content import searchable, source_items, with_tag_slugs
+from cms.services import members
+from cms.services.chunks import chunks
+from cms.services.content import searchable, with_tag_slugs
+from cms.services.decks import keep_decks
+from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
 from cms.services.rendered import Proofs, reads_the_same, render_item
 from cms.services.samples import proofs
-from cms.vocabulary import ChangeKind, CorrectionStatus
-
-T = TypeVar("T")
-
-CHUNK = 500
-"""Questions per round of queries: below every database's limit on parameters."""
+from cms.vocabulary import ChangeKind
 
 
 def refresh(
@@ -52,21 +48,24 @@ def refresh(
 ) -> None:
     """Build the publications of these published questions again, as part of `release`.
 
-    Writes their Change rows, redirects, errata, and the counts of the tags that
-    they have or had. Texts that did not change are rendered only where they are
-    wanted `anew`: when it is their code runs that changed.
+    Writes their Change rows, redirects, errata, the counts of the tags that they
+    have or had, and the decks that they come to, stay in or leave. Texts that did
+    not change are rendered only where they are wanted `anew`: when it is their
+    code runs that changed.
     """
     tags = _TagTree(session)
     touched: set[str] = set()
+    uids: list[str] = []
     for ids in chunks(question_ids):
-        touched |= _refresh_chunk(session, ids, release, what, tags, anew=anew)
+        uids += _refresh_chunk(session, ids, release, what, tags, touched, anew=anew)
     count_tags(session, touched, tags)
+    keep_decks(session, release, uids)
 
 
 def withdraw(
     session: Session, questions: Sequence[Question], release: Release, *, reason: str
 ) -> None:
-    """Take published questions off the shelf and leave tombstones."""
+    """Take published questions off the shelf, out of their decks too, and leave tombstones."""
     touched: set[str] = set()
     for some in chunks(questions):
         uids = [question.uid for question in some]
@@ -81,6 +80,7 @@ def withdraw(
                 select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
             )
         )
+        members.leave(session, release, ids)
         session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
         merged = {
@@ -115,6 +115,7 @@ def withdraw(
             ],
         )
     count_tags(session, touched, _TagTree(session))
+    keep_decks(session, release, [question.uid for question in questions])
 
 
 def _refresh_chunk(
@@ -123,9 +124,11 @@ def _refresh_chunk(
     release: Release,
     what: ChangeKind,
     tags: "_TagTree",
+    touched: set[str],
     *,
     anew: bool,
-) -> set[str]:
+) -> list[str]:
+    """Refresh some questions and return their uids; the tags they have or had join `touched`."""
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
         .join(
@@ -148,7 +151,7 @@ def _refresh_chunk(
             ).where(Publication.uid.in_(uids))
         )
     }
-    corrections = _public_corrections(session, {row.id: row.number for row in rows})
+    corrections = public_corrections(session, {row.id: row.number for row in rows})
     origins = {
         origin.question_id: origin
         for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
@@ -178,9 +181,9 @@ def _refresh_chunk(
             select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
         ).all()
     )
-    touched = _put_tags(session, publications, tagged, placed)
+    touched |= _put_tags(session, publications, tagged, placed)
     _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
-    _put_corrections(session, rows, corrections, release)
+    put_corrections(session, rows, corrections, release)
     session.execute(delete(Withdrawal).where(Withdrawal.uid.in_(uids)))
     session.execute(
         insert(Change),
@@ -189,7 +192,7 @@ def _refresh_chunk(
             for row in rows
         ],
     )
-    return touched
+    return uids
 
 
 def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[str, Any]:
@@ -291,80 +294,6 @@ def _put_addresses(
     session.flush()
 
 
-def _public_corrections(session: Session, published: dict[int, int]) -> dict[int, list[Correction]]:
-    """Return the errata of questions at their published revisions; number the new ones."""
-    found = list(
-        session.scalars(
-            select(Correction)
-            .where(
-                Correction.question_id.in_(published),
-                Correction.status == CorrectionStatus.accepted,
-                Correction.fixed_in.is_not(None),
-            )
-            .options(selectinload(Correction.sources))
-            .order_by(Correction.decided_at, Correction.id)
-        )
-    )
-    public = [c for c in found if c.fixed_in is not None and c.fixed_in <= published[c.question_id]]
-    unnumbered = [correction for correction in public if correction.number is None]
-    if unnumbered:
-        # The release counter's lock makes this the only transaction that gives numbers.
-        highest = session.scalar(select(func.max(Correction.number))) or 0
-        for number, correction in enumerate(unnumbered, highest + 1):
-            correction.number = number
-        session.flush()
-    grouped: dict[int, list[Correction]] = defaultdict(list)
-    for correction in sorted(public, key=lambda c: c.number or 0):
-        grouped[correction.question_id].append(correction)
-    return grouped
-
-
-def correction_item(correction: Correction) -> CorrectionItem:
-    """Return a correction as formats carry it."""
-    return CorrectionItem(
-        uid=correction.uid,
-        number=correction.number,
-        kind=correction.kind,
-        claim=correction.claim,
-        explanation=correction.explanation,
-        fix=correction.fix,
-        status=correction.status,
-        answer=correction.answer_uid,
-        credit=correction.credit,
-        sources=source_items(correction.sources),
-        decided_at=correction.decided_at,
-        fixed_in=correction.fixed_in,
-    )
-
-
-def _put_corrections(
-    session: Session,
-    rows: Sequence[Any],
-    corrections: dict[int, list[Correction]],
-    release: Release,
-) -> None:
-    session.execute(
-        delete(PublishedCorrection).where(
-            PublishedCorrection.question_uid.in_([row.uid for row in rows])
-        )
-    )
-    values = [
-        {
-            "number": correction.number,
-            "uid": correction.uid,
-            "question_uid": row.uid,
-            "kind": correction.kind,
-            "document": msgspec.json.encode(correction_item(correction)).decode(),
-            "decided_at": correction.decided_at,
-            "release": release.number,
-        }
-        for row in rows
-        for correction in corrections.get(row.id, [])
-    ]
-    if values:
-        session.execute(insert(PublishedCorrection), values)
-
-
 class _TagTree:
     """The tags of the working copy, read once for a whole refresh."""
 
@@ -410,9 +339,3 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
         ]
         if rows:
             session.execute(insert(PublishedTag), rows)
-
-
-def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """Yield `values` in slices."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

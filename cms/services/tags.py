@@ -23,6 +23,7 @@ from cms.models import (
 )
 from cms.services import shelf
 from cms.services.audit import record
+from cms.services.decks import keep_decks, naming_tags, rename_tags
 from cms.services.permissions import require
 from cms.services.releases import open_release
 from cms.vocabulary import ChangeKind, Role
@@ -124,7 +125,7 @@ def save_tag(
 def delete_tag(session: Session, tag: Tag, *, by: User | None, at: datetime) -> None:
     """Delete a tag that nothing uses.
 
-    :raises WrongState: while a question, a published text or a tag below it uses it
+    :raises WrongState: while a question, a published text, a tag below it or a deck uses it
     """
     require(by, Role.editor, "delete tags")
     used = session.scalar(select(exists().where(question_tag.c.tag_id == tag.id)))
@@ -133,6 +134,10 @@ def delete_tag(session: Session, tag: Tag, *, by: User | None, at: datetime) -> 
     if used or public or below:
         user = "a question" if used else "a published question" if public else "a tag below it"
         raise WrongState(f"'{tag.slug}' is used by {user}. Take it off there first.")
+    if decks := naming_tags(session, [tag.slug]):
+        raise WrongState(
+            f"'{tag.slug}' is used by the deck '{decks[0].title}'. Take it out of its filter first."
+        )
     record(
         session,
         by=by,
@@ -165,18 +170,19 @@ def _refresh_public(
     by: User | None,
     at: datetime,
 ) -> None:
-    """Publish a tag's change: refresh the questions below it, leave redirects."""
-    if not session.scalar(select(exists().where(PublishedTag.slug == old))):
+    """Publish a tag's change: refresh the questions below it, leave redirects, tell the decks."""
+    moves = {old + path.removeprefix(tag.slug): path for path in new_paths if tag.slug != old}
+    public = session.scalar(select(exists().where(PublishedTag.slug == old)))
+    if not public and not naming_tags(session, moves):
         return
     release = open_release(session, by=by, at=at, summary=f"Changed the tag {tag.slug}")
-    session.query(SlugRedirect).filter(
-        SlugRedirect.what == "tag", SlugRedirect.slug.in_(list(new_paths))
-    ).delete()
-    if tag.slug != old:
-        for path, each in new_paths.items():
-            session.merge(
-                SlugRedirect(what="tag", slug=old + path.removeprefix(tag.slug), uid=each.uid)
-            )
+    if public:
+        session.query(SlugRedirect).filter(
+            SlugRedirect.what == "tag", SlugRedirect.slug.in_(list(new_paths))
+        ).delete()
+        for former, path in moves.items():
+            session.merge(SlugRedirect(what="tag", slug=former, uid=new_paths[path].uid))
+    if public and moves:
         ids = session.scalars(
             select(Question.id)
             .join(Publication, Publication.uid == Question.uid)
@@ -188,6 +194,8 @@ def _refresh_public(
         ).all()
         shelf.refresh(session, ids, release, ChangeKind.refreshed)
     shelf.count_tags(session, old_paths | set(new_paths))
+    rename_tags(session, release, moves, at=at)
+    keep_decks(session, release)
 
 
 def _branch(session: Session, slug: str) -> list[Tag]:

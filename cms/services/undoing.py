@@ -19,7 +19,7 @@ from cms.models import BulkOperation, BulkRow, ImportWarning, Question, Release,
 from cms.services import shelf
 from cms.services.audit import record
 from cms.services.bulk import VERBS, allowed, perform
-from cms.services.decks import put_decks
+from cms.services.chunks import chunks
 from cms.services.jobs import Attempt
 from cms.services.keeping import put_rows
 from cms.services.permissions import require_writer
@@ -137,7 +137,7 @@ def put_back(
     put_rows(session, [each.kept.rows for each in deleted])
     for each in deleted:
         _tell(undo, each.kept.rows["question"][0]["uid"])
-    for ids in shelf.chunks(sorted(key for key in changed if key is not None)):
+    for ids in chunks(sorted(key for key in changed if key is not None)):
         _put_back_some(undo, [(each, changed[each.id]) for each in lock_all(session, ids)])
     session.flush()
     for reason, questions in undo.gone.items():
@@ -146,7 +146,6 @@ def put_back(
         shelf.refresh(session, undo.shown, undo.open_release(), ChangeKind.published)
     if undo.release is None:
         return None
-    put_decks(session, undo.release)
     return undo.release.number
 
 
@@ -154,7 +153,7 @@ def _refuse_built_upon(session: Session, done: Sequence[Done]) -> None:
     """Lock the questions; let pass only if each is as it was left."""
     left = {each.question_id: each.kept.left for each in done if each.question_id is not None}
     same: set[int] = set()
-    for ids in shelf.chunks(sorted(left)):
+    for ids in chunks(sorted(left)):
         same |= {each.id for each in lock_all(session, ids) if state_of(each) == left[each.id]}
     stems = [each.stem for each in done if each.question_id not in same]
     if stems:
@@ -182,7 +181,7 @@ def _put_back_some(undo: _Undo, pairs: Sequence[tuple[Question, Done]]) -> None:
         else:
             undo.shown.append(question.id)
     undo.session.flush()
-    for some in shelf.chunks(warnings):
+    for some in chunks(warnings):
         undo.session.execute(
             update(ImportWarning)
             .where(ImportWarning.id.in_(some))

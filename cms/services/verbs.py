@@ -18,7 +18,7 @@ from cms.formats.item import Content
 from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
 from cms.services import publishing, shelf
 from cms.services.audit import record
-from cms.services.decks import put_decks
+from cms.services.chunks import chunks
 from cms.services.keeping import keep_rows
 from cms.services.permissions import require_writer
 from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
@@ -49,20 +49,20 @@ class Work:
 
     def hold(self) -> None:
         """Lock all the questions, before a release is opened: its lock comes last everywhere."""
-        for ids in shelf.chunks(sorted(self.rows)):
+        for ids in chunks(sorted(self.rows)):
             held = select(Question.id).where(Question.id.in_(ids)).order_by(Question.id)
             self.session.execute(held.with_for_update()).all()
 
     def rounds(self) -> Iterator[list[Question]]:
         """Yield the questions, locked; what became of a round is written after it."""
-        for ids in shelf.chunks(sorted(self.rows)):
+        for ids in chunks(sorted(self.rows)):
             yield lock_all(self.session, ids)
             self.write()
 
     def all(self) -> list[Question]:
         """Return the questions at once, locked."""
-        chunks = shelf.chunks(sorted(self.rows))
-        return [question for ids in chunks for question in lock_all(self.session, ids)]
+        rounds = chunks(sorted(self.rows))
+        return [question for ids in rounds for question in lock_all(self.session, ids)]
 
     def done(
         self, question: Question, was: State, *, number: int | None = None, **more: Any
@@ -101,7 +101,7 @@ def publish(work: Work) -> None:
     questions = work.all()
     was = {question.id: state_of(question) for question in questions}
     reasons: dict[str, str] = {}
-    for some_questions in shelf.chunks(questions):
+    for some_questions in chunks(questions):
         uids = [question.uid for question in some_questions]
         reasons |= dict(
             work.session.execute(
@@ -298,7 +298,6 @@ def _rewriting(change: Callable[[Content, dict[str, Any]], Content], unchanged: 
             things = "question" if count == 1 else "questions"
             work.release.summary = f"{work.told}: {count:,} {things}"
             shelf.refresh(work.session, went_live, work.release, ChangeKind.published)
-            put_decks(work.session, work.release)
 
     return perform
 

@@ -23,6 +23,7 @@ from cms.markup import Sample
 from cms.models import Question, SampleRun, User
 from cms.services import sandbox, shelf
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.permissions import require
 from cms.services.releases import open_release
 from cms.services.samples import PublishedSample, proven, published_samples
@@ -106,7 +107,7 @@ def record_runs(
         fresh[result.place.question_id].append(result)
     known = session.scalars(select(SampleRun.question_id).distinct())
     changed: list[int] = []
-    for ids in shelf.chunks(sorted({*fresh, *known})):
+    for ids in chunks(sorted({*fresh, *known})):
         changed += _record_chunk(session, ids, fresh, at)
     if not changed:
         return Recorded(0, None)

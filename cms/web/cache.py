@@ -39,6 +39,8 @@ STALENESS = 1.0
 
 _RELEASE = "SELECT number FROM release_counter"
 _PAGES = ("/questions/", "/tags/", "/corrections/")
+# A deck's page and its files stand side by side: a file's name has a dot, an address has none.
+_DECKS = "/decks/"
 # What the body is described by; a 304 has none.
 _BODY_HEADERS = {"content-type", "content-length"}
 
@@ -55,6 +57,8 @@ def init_cache(app: Flask) -> None:
 
 def keepable(path: str) -> bool:
     """Whether a path is that of a page of the shelf. Exports are files: too large to keep."""
+    if path.startswith(_DECKS):
+        return "." not in path
     return path in {"/", "/export/"} or path.startswith(_PAGES)
 
 

@@ -39,7 +39,7 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 # Responses of these blueprints depend on nobody's log-in: they may be kept, and set no cookie.
 PUBLIC_BLUEPRINTS = frozenset({"public"})
 # Posts that only show what they were sent: an editor's preview must not wait for an import.
-READ_ONLY_POSTS = frozenset({"/admin/questions/preview"})
+READ_ONLY_POSTS = frozenset({"/admin/questions/preview", "/admin/decks/preview"})
 # Its address holds a secret.
 LINK_ENDPOINT = "auth.link"
 

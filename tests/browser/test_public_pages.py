@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from cms.formats.item import DeckFilter, DeckItem
+from cms.services.decks import save_deck
 from cms.services.samples import published_samples
 from cms.services.verifying import Result, record_runs
 from tests.browser.conftest import Open, Site
@@ -17,7 +19,7 @@ KEPT = "/questions/where-does-flask-keep-the-session"
 PAGES = [
     *("/", "/questions/", "/questions/?q=cookie&tag=flask", "/questions/?q=nothing+like+it"),
     *(KEPT, "/questions/all-there-is", "/tags/", "/tags/flask"),
-    *("/corrections/", "/corrections/1", "/export/"),
+    *("/corrections/", "/corrections/1", "/export/", "/decks/", "/decks/first", "/decks/empty"),
 ]
 BUDGET = 50_000  # bytes of a whole page, compressed
 LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
@@ -62,6 +64,9 @@ def bank(site: Site) -> None:
         for place in published_samples(site.session)
     ]
     record_runs(site.session, results, by=None, at=AT)
+    for slug, filter in (("first", DeckFilter(text="a")), ("empty", DeckFilter())):
+        item = DeckItem(slug=slug, title=f"A {LONG}", description=EVERYTHING, filter=filter)
+        save_deck(site.session, None, item, by=None, at=AT)
     site.session.commit()
 
 

@@ -14,6 +14,7 @@ from cms.formats.item import (
     AnswerItem,
     BankItem,
     CorrectionItem,
+    DeckFilter,
     DeckItem,
     Entry,
     Export,
@@ -24,7 +25,7 @@ from cms.formats.item import (
     TombstoneItem,
     Upload,
 )
-from cms.text import normalize_body, normalize_line, normalize_text
+from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -109,13 +110,23 @@ items = st.builds(
 )
 banks = st.lists(items, max_size=4).filter(lambda bank: not any(map(problems, bank)))
 tags = st.builds(TagItem, uid=st.none() | uids, slug=tag_paths, name=lines, description=markdown)
+filters = st.builds(
+    DeckFilter,
+    all=st.lists(tag_paths, max_size=2, unique=True),
+    any=st.lists(tag_paths, max_size=2, unique=True),
+    none=st.lists(tag_paths, max_size=2, unique=True),
+    difficulty=st.sets(st.sampled_from(Difficulty)).map(
+        lambda chosen: [level for level in Difficulty if level in chosen]
+    ),
+    text=lines.filter(lambda line: len(line) <= 200),
+)
 decks = st.builds(
     DeckItem,
     slug=slugs,
     title=some_line,
     description=markdown,
-    filter=st.dictionaries(st.sampled_from(["all", "text"]), any_text.map(normalize_text)),
-    questions=st.lists(uids, max_size=3),
+    filter=filters,
+    questions=st.lists(uids, max_size=3, unique=True),
     full=st.just(msgspec.UNSET) | st.just(True),
 )
 tombstones = st.builds(TombstoneItem, uid=uids, release=numbers, merged_into=st.none() | uids)

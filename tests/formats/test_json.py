@@ -324,6 +324,28 @@ def test_a_message_never_repeats_a_hostile_key_at_length() -> None:
             document(decks=[{"slug": "d", "title": "D", "questions": ["1"]}]),
             "$.decks[0].questions[0]: '1' is not a UUID",
         ),
+        (
+            document(decks=[{"slug": "d", "title": "D", "filter": {"all": ["A b"]}}]),
+            "$.decks[0].filter.all[0]: 'A b' is not a tag's path",
+        ),
+        (
+            document(decks=[{"slug": "d", "title": "D", "filter": {"limit": 3}}]),
+            "$.decks[0].filter: Unknown key 'limit'. Correct or remove it",
+        ),
+        (
+            document(decks=[{"slug": "d", "title": "D", "filter": {"difficulty": ["nasty"]}}]),
+            "$.decks[0].filter.difficulty[0]: 'nasty' is none of easy, medium, hard.",
+        ),
+        (
+            document(decks=[{"slug": "d", "title": "D", "filter": {"text": "x" * 201}}]),
+            "$.decks[0].filter.text: It has 201 characters, the limit is 200.",
+        ),
+        (
+            document(
+                decks=[{"slug": "d", "title": "D", "filter": {"any": [f"a{n}" for n in range(51)]}}]
+            ),
+            "$.decks[0].filter.any: It names 51 tags, the limit is 50.",
+        ),
         (document(bank={"release": "x"}), "$.bank.release: Expected `int`, got `str`"),
         (document(qestions=[]), "$: Unknown key 'qestions'"),
         (document(GOOD)[:-1] + ', "questions": []}', "The key 'questions' stands twice"),

@@ -21,6 +21,7 @@ from cms.formats.checks import normalized
 from cms.formats.item import (
     AnswerItem,
     CorrectionItem,
+    DeckFilter,
     DeckItem,
     Item,
     ProvenanceItem,
@@ -222,7 +223,10 @@ def test_the_head_of_a_bank_stands_beside_the_questions() -> None:
         MARKDOWN,
         [question(1)],
         tags=[TagItem(slug="numbers", name="Numbers: all", description="One.\n\nTwo.")],
-        decks=[DeckItem(slug="first", title="First", filter={"text": "no", "limit": 3, "x": None})],
+        decks=[
+            DeckItem(slug="first", title="First", filter=DeckFilter(all=["a/b"], text="no")),
+            DeckItem(slug="second", title="Second"),
+        ],
         withdrawn=[TombstoneItem(uid="01920000-0000-7000-8000-000000000009", release=1)],
     )
     files = files_of(data)
@@ -235,8 +239,15 @@ def test_the_head_of_a_bank_stands_beside_the_questions() -> None:
         "- slug: numbers\n  name: 'Numbers: all'\n  description: |-\n    One.\n\n    Two.\n"
     )
     assert files["decks.yaml"] == (
-        "- slug: first\n  title: First\n  filter:\n    text: 'no'\n    limit: 3\n    x: null\n"
+        "- slug: first\n  title: First\n  filter:\n    all:\n    - a/b\n    text: 'no'\n"
+        "- slug: second\n  title: Second\n"
     )
+
+
+def test_a_filter_written_by_hand_needs_no_quotes() -> None:
+    text = "- slug: a\n  title: A\n  filter: {text: 2.10, any: [no, 007]}\n"
+    deck = read(folder({"kettle.md": HEAD, "decks.yaml": text})).decks[0]
+    assert deck.filter == DeckFilter(text="2.10", any=["no", "007"])
 
 
 # --- round trips --------------------------------------------------------------------
@@ -547,6 +558,10 @@ def test_withdrawn_questions_are_a_note() -> None:
         ("decks.yaml", "- slug: a", "bank.md.zip, decks.yaml, $[0]: The key 'title' is missing."),
         ("decks.yaml", "- {slug: a, title: A, questions: [kettle]}",
          "bank.md.zip, decks.yaml, $[0].questions[0]: 'kettle' is not a UUID."),
+        ("decks.yaml", "- {slug: a, title: A, filter: {tags: [a]}}",
+         "bank.md.zip, decks.yaml, $[0].filter: Unknown key 'tags'."),
+        ("decks.yaml", "- {slug: a, title: A, filter: {difficulty: [nasty]}}",
+         "decks.yaml, $[0].filter.difficulty[0]: 'nasty' is none of easy, medium, hard."),
         ("decks.yaml", b"- slug: \xff", "bank.md.zip, decks.yaml, line 1: Byte 8 (0xff)"),
         ("bank.yaml", "title: A", "bank.md.zip, bank.yaml, $.format: This must be 'question-bank'"),
         ("bank.yaml", "format: question-bank\nversion: 2", "$.version: This program reads"),

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import FORMATS
+from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Question
 from cms.services.content import content_of
+from cms.services.decks import deck_item, save_deck
 from cms.services.exporting import Head, Selection, export_drafts, export_shelf
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import save
@@ -161,6 +163,128 @@ def test_replaying_changes_since_any_release_equals_the_full_export(
                 replayed.pop(gone["uid"], None)
             replayed |= {q["uid"]: q for q in step["questions"]}
             assert replayed == held[number], f"since {since}"
+    assert len(held) > 10
+
+
+# --- decks ---------------------------------------------------------------------------
+
+
+def test_a_deck_is_exported_in_its_own_order_and_alone(session: Session) -> None:
+    one, two, three = (
+        make_published(session, f"{stem}?", tags=["flask"]) for stem in ("One", "Two", "Three")
+    )
+    make_published(session, "Four?")
+    filter = DeckFilter(all=["flask"])
+    item = DeckItem(slug="first", title="First", filter=filter, questions=[three.uid])
+    save_deck(session, None, item, by=None, at=LATER)
+    save_deck(session, None, DeckItem(slug="other", title="Other"), by=None, at=LATER)
+    document = shelf(session, deck="first")
+    assert stems(document) == ["Three?", "One?", "Two?"]
+    assert document["bank"]["title"] == "Test bank"
+    assert document["decks"] == [
+        {
+            "slug": "first",
+            "title": "First",
+            "description": "",
+            "filter": {"all": ["flask"]},
+            "questions": [three.uid],
+        }
+    ]
+    assert "withdrawn" not in document
+    lines = export_shelf(session, FORMATS["jsonl"], Selection(deck="first"), HEAD)
+    assert lines.total == len(b"".join(lines.chunks).splitlines()) == 3
+    retire(session, [one], by=None, at=LATER)
+    assert stems(shelf(session, deck="first", tags=("flask",))) == ["Three?", "Two?"]
+    assert {two.uid, three.uid} == {q["uid"] for q in shelf(session, deck="first")["questions"]}
+
+
+def test_a_deck_that_was_redefined_is_sent_whole(session: Session) -> None:
+    one, two = make_published(session, "One?"), make_published(session, "Two?")
+    item = DeckItem(slug="first", title="First", questions=[one.uid])
+    deck = save_deck(session, None, item, by=None, at=LATER)
+    changed = replace(deck_item(deck), questions=[two.uid])
+    save_deck(session, deck, changed, seen_version=1, by=None, at=LATER)
+    document = shelf(session, deck="first", since=3)
+    assert stems(document) == ["Two?"]
+    assert document["withdrawn"] == [{"uid": one.uid, "release": 4, "merged_into": None}]
+    assert document["decks"][0]["full"] is True
+    nothing_new = shelf(session, deck="first", since=4)
+    assert (nothing_new["questions"], nothing_new["withdrawn"]) == ([], [])
+    assert "full" not in nothing_new["decks"][0]
+
+
+def test_what_cannot_be_of_a_deck_is_refused(session: Session) -> None:
+    with pytest.raises(NotFound, match="There is no deck 'nope'"):
+        shelf(session, deck="nope")
+    with pytest.raises(InvalidInput, match="A deck holds what is published, which drafts are not"):
+        export_drafts(session, FORMATS["json"], Selection(deck="nope"), HEAD)
+
+
+@pytest.mark.parametrize(
+    ("selection", "seed"),
+    [({}, 4), ({"tags": ("flask",)}, 5), ({"difficulty": Difficulty.easy}, 6)],
+)
+def test_replaying_a_decks_changes_since_any_release_equals_its_full_export(
+    session: Session, selection: dict[str, Any], seed: int
+) -> None:
+    """Questions come, change and go, one is merged, and the deck is redefined in between."""
+    chance = random.Random(seed)
+    held: dict[int, list[dict[str, Any]]] = {}
+    questions = [make_published(session, f"Question {n}?", tags=["flask"]) for n in range(4)]
+    flask = [tag.uid for tag in questions[0].tags]
+    item = DeckItem(slug="first", title="First", filter=DeckFilter(all=["flask"]))
+    deck = save_deck(session, None, item, by=None, at=LATER)
+    for _ in range(22):
+        question = chance.choice(questions)
+        if chance.random() < 0.2:
+            item = replace(
+                deck_item(deck),
+                filter=chance.choice(
+                    [
+                        DeckFilter(all=["flask"]),
+                        DeckFilter(difficulty=[Difficulty.easy]),
+                        DeckFilter(none=["flask"], text="question"),
+                        DeckFilter(),
+                    ]
+                ),
+                questions=[q.uid for q in chance.sample(questions, chance.randrange(3))],
+            )
+            save_deck(session, deck, item, seen_version=deck.version, by=None, at=LATER)
+        elif question.merged_into_id is not None:
+            continue
+        elif question.retired_at is not None:
+            unretire(session, question, by=None, at=LATER)
+            publish(session, [question], by=None, at=LATER)
+        elif chance.random() < 0.3:
+            if chance.random() < 0.3 and not any(each.merged_into for each in questions):
+                others = [each for each in questions if each is not question]
+                question.merged_into = chance.choice(others)
+                session.flush()
+            retire(session, [question], by=None, at=LATER)
+        else:
+            changed = replace(
+                content_of(question),
+                context=f"{chance.random()}",
+                tags=chance.choice([[], flask]),
+                difficulty=chance.choice([None, Difficulty.easy]),
+            )
+            save(session, question, changed, seen_version=question.latest_number, by=None, at=LATER)
+            publish(session, [question], by=None, at=LATER)
+        session.commit()
+        try:
+            full = shelf(session, deck="first", **selection)
+        except NotFound:
+            continue
+        held[release_number(session)] = full["questions"]
+        for since, before in held.items():
+            step = shelf(session, deck="first", **selection, since=since)
+            replayed = {q["uid"]: q for q in before}
+            for gone in step["withdrawn"]:
+                replayed.pop(gone["uid"], None)
+            replayed |= {q["uid"]: q for q in step["questions"]}
+            assert replayed == {q["uid"]: q for q in full["questions"]}, f"since {since}"
+            if step["decks"][0].get("full"):
+                assert step["questions"] == full["questions"]
     assert len(held) > 10
 
 

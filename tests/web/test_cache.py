@@ -173,7 +173,14 @@ def test_another_address_is_another_page(
     "path",
     [
         *("/admin/", "/login", "/account", "/static/site.css", "/export/bank.json", "/healthz"),
-        *("/questions", "/questionsx", "/decks/", "/schema/question-bank-1.json", ""),
+        *(
+            "/questions",
+            "/questionsx",
+            "/decks/a.json",
+            "/decks",
+            "/schema/question-bank-1.json",
+            "",
+        ),
     ],
 )
 def test_nothing_but_pages_of_the_shelf_is_kept(

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from cms.formats.item import Item, Row
+from cms.formats.item import DeckItem, Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
-from cms.services import accounts, bulk, corrections, publishing, questions
+from cms.services import accounts, bulk, corrections, decks, publishing, questions
 from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question, make_warning
 
@@ -185,6 +185,24 @@ def public_tag(session: Session) -> dict[str, Any]:
     return {"path": slug}
 
 
+def deck(session: Session) -> dict[str, Any]:
+    item = DeckItem(slug="", title=f"Deck {next(_numbers)}")
+    made = decks.save_deck(session, None, item, by=None, at=AT)
+    return {"id": made.id, "slug": made.slug}
+
+
+def deck_file(session: Session) -> dict[str, Any]:
+    return {"slug": deck(session)["slug"], "extension": "json"}
+
+
+def public_deck(session: Session) -> dict[str, Any]:
+    return {"slug": deck(session)["slug"]}
+
+
+def desk_deck(session: Session) -> dict[str, Any]:
+    return {"id": deck(session)["id"]}
+
+
 def fixed(**arguments: Any) -> Sample:
     return lambda session: dict(arguments)
 
@@ -225,6 +243,9 @@ ROUTES: dict[str, Route] = {
     "public.question_markdown": get(ALL, public_question),
     "public.tags": get(ALL),
     "public.tag": get(ALL, public_tag),
+    "public.decks": get(ALL),
+    "public.deck": get(ALL, public_deck),
+    "public.export_deck": get(ALL, deck_file),
     "public.corrections": get(ALL),
     "public.correction": get(NONE, fixed(number=1_000)),
     "public.exports": get(ALL),
@@ -272,6 +293,14 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.details_view": get(DESK, correction),
     "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
     "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_decks.index_view": get(DESK),
+    "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
+    "desk_decks.edit_view": both(
+        DESK, (LOG_IN, 403, DONE, DONE), desk_deck, title="Other", seen_version="1"
+    ),
+    "desk_decks.delete": post(EDITORS_DONE, desk_deck, seen_version="1"),
+    "desk_decks.preview": post(DESK, text="what"),
+    "desk_decks.lookup": get(DESK),
     "desk_imports.index_view": get(EDITORS),
     "desk_imports.create_view": both(EDITORS, EDITORS_DONE, text="Q1. What is a view?"),
     "desk_imports.details_view": get(EDITORS, batch),

@@ -169,8 +169,7 @@ def _loaded(archive: Archive, name: str, to: type[T]) -> T:
     except UnreadableFile as error:
         raise JSONFault(error.problem, _place_of(error)) from None
     try:
-        # A deck's filter is the one thing whose values have types of their own.
-        values = strict_yaml.loads(text, typed="filter")
+        values = strict_yaml.loads(text)
     except JSONFault as fault:
         raise JSONFault(fault.problem, f"{name}, {fault.place}") from None
     return to() if values is None else _converted(values, to, name)

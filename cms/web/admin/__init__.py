@@ -11,6 +11,7 @@ from cms.models import (
     AuditEvent,
     BulkOperation,
     Correction,
+    Deck,
     ImportBatch,
     Question,
     Tag,
@@ -22,6 +23,7 @@ from cms.web.admin.answers import AnswersView
 from cms.web.admin.audit import AuditView
 from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
+from cms.web.admin.decks import DecksView
 from cms.web.admin.imports import ImportsView
 from cms.web.admin.operations import OperationsView
 from cms.web.admin.questions import QuestionsView
@@ -42,6 +44,7 @@ def init_admin(app: Flask) -> None:
         AnswersView(Answer, "desk_answers", "answers"),
         TagsView(Tag, "desk_tags", "tags"),
         CorrectionsView(Correction, "desk_corrections", "corrections"),
+        DecksView(Deck, "desk_decks", "decks"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
         OperationsView(BulkOperation, "desk_operations", "operations"),
         AccountsView(User, "desk_accounts", "accounts"),

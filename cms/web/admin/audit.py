@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, String, cast, select
 from sqlalchemy.orm import joinedload
 
 from cms.extensions import db
-from cms.models import AuditEvent, Correction, Question, User
+from cms.models import AuditEvent, Correction, Deck, Question, User
 from cms.vocabulary import Role
 from cms.web.admin.base import ListFilter, Row, TableView
 
@@ -46,11 +46,11 @@ class AuditView(TableView):
 
 
 def subjects(objects: Iterable[str]) -> dict[str, tuple[str, str, int]]:
-    """Return what 'question:<uid>' and 'correction:<uid>' name: the kind, words for it, its key.
+    """Return what 'question:<uid>', 'correction:<uid>' and 'deck:<id>' name: kind, words, key.
 
-    Two queries, however many objects; what was deleted since is left out.
+    Three queries, however many objects; what was deleted since is left out.
     """
-    wanted: dict[str, list[str]] = {"question": [], "correction": []}
+    wanted: dict[str, list[str]] = {"question": [], "correction": [], "deck": []}
     for about in objects:
         kind, _, uid = about.partition(":")
         if kind in wanted:
@@ -61,6 +61,9 @@ def subjects(objects: Iterable[str]) -> dict[str, tuple[str, str, int]]:
         ),
         "correction": select(Correction.uid, Correction.claim, Correction.id).where(
             Correction.uid.in_(wanted["correction"])
+        ),
+        "deck": select(cast(Deck.id, String), Deck.title, Deck.id).where(
+            Deck.id.in_([int(key) for key in wanted["deck"]])
         ),
     }
     return {

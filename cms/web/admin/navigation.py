@@ -35,6 +35,7 @@ BANK = (
     ("Answers", "desk_answers", Role.contributor),
     ("Tags", "desk_tags", Role.contributor),
     ("Corrections", "desk_corrections", Role.contributor),
+    ("Decks", "desk_decks", Role.contributor),
     ("Imports", "desk_imports", Role.editor),
     ("Operations", "desk_operations", Role.contributor),
 )

@@ -61,4 +61,4 @@ def _release_of_the_page() -> dict[str, Any]:
 
 
 # The views register themselves on the blueprint.
-from cms.web.public import corrections, exports, home, probes, questions, tags  # noqa: E402, F401
+from cms.web.public import corrections, decks, exports, home, probes, questions, tags  # noqa: E402, F401

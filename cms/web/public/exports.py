@@ -1,6 +1,8 @@
-"""What readers carry away: the whole bank in every format, and the schema of its data."""
+"""What readers carry away: the whole bank or a deck in every format, and the data's schema."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import msgspec
 from flask import Response, g, render_template, request
@@ -8,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cms.errors import NotFound
-from cms.formats import FORMATS, by_extension
+from cms.formats import FORMATS, Format, by_extension
 from cms.formats.schema import bank_schema
 from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
@@ -23,26 +25,44 @@ def exports(session: Session) -> str:
     return render_template(
         "public/exports.html",
         counts=reading.counts(session),
-        formats=[each for each in FORMATS.values() if each.write is not None],
+        formats=writable(),
     )
 
 
 @page("/export/bank.<extension>")
 def export_bank(session: Session, extension: str) -> ResponseReturnValue:
-    """Send the bank, narrowed by `tag`, `difficulty` and `since`, as a file.
+    """Send the bank, narrowed by `tag`, `difficulty` and `since`, as a file."""
+    return _sent(session, "bank", extension, _selection())
+
+
+@page("/decks/<slug>.<extension>")
+def export_deck(session: Session, slug: str, extension: str) -> ResponseReturnValue:
+    """Send a deck, narrowed like the bank, as a file."""
+    # No slug has a dot: whatever follows the first one is the extension, 'md.zip' too.
+    slug, _, extension = f"{slug}.{extension}".partition(".")
+    return _sent(session, slug, extension, replace(_selection(), deck=slug))
+
+
+def writable() -> list[Format]:
+    """Return the formats that readers can carry a selection away in."""
+    return [each for each in FORMATS.values() if each.write is not None]
+
+
+def _sent(session: Session, name: str, extension: str, selection: Selection) -> ResponseReturnValue:
+    """Send a selection as the file `<name>.<extension>`.
 
     It is written in full before the first byte goes out: a slow client holds
     no database connection.
     """
-    format = by_extension(f"bank.{extension}")
+    format = by_extension(f"{name}.{extension}")
     if format is None or format.extension != extension or format.write is None:
         raise NotFound(f"There is no export “.{extension[:40]}”.")
     tag = etag(g.bank.release)
     if request.if_none_match.contains_weak(tag):
         return Response(status=304, headers={"ETag": f'"{tag}"'})
     options = asked_options(format)
-    stream = export_shelf(session, format, _selection(), export_head(), options)
-    return send_file(stream.chunks, format, f"bank.{extension}")
+    stream = export_shelf(session, format, selection, export_head(), options)
+    return send_file(stream.chunks, format, f"{name}.{extension}")
 
 
 @route("/schema/question-bank-1.json")

@@ -23,6 +23,7 @@ Disallow: /admin/
 Disallow: /login
 Disallow: /account
 Disallow: /export/bank.
+Disallow: /decks/*.
 Disallow: /questions/?
 """
 

@@ -52,11 +52,13 @@ document.addEventListener('input', (event) => {
   if (!input.matches('input[data-suggest]') || !input.list) return;
   clearTimeout(offering);
   offering = setTimeout(async () => {
+    // Of several with commas between, the last one is being typed.
+    const [, before, last] = input.value.match(/^(.*[,;]\s*)?(.*)$/);
     const address = new URL(input.dataset.suggest, location);
-    address.searchParams.set('q', input.value.trim().toLowerCase());
+    address.searchParams.set('q', last.trim().toLowerCase());
     const response = await fetch(address).catch(() => null);
     if (!response?.ok || response.redirected) return;
-    const option = (path) => Object.assign(document.createElement('option'), { value: path });
+    const option = (path) => Object.assign(document.createElement('option'), { value: `${before ?? ''}${path}` });
     input.list.replaceChildren(...(await response.json()).map(option));
   }, 150);
 });

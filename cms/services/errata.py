@@ -1,0 +1,88 @@
+"""Corrections on their way to the shelf: which are public, their numbers, their public rows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session, selectinload
+
+from cms.formats.item import CorrectionItem
+from cms.models import Correction, PublishedCorrection, Release
+from cms.services.content import source_items
+from cms.vocabulary import CorrectionStatus
+
+
+def public_corrections(session: Session, published: dict[int, int]) -> dict[int, list[Correction]]:
+    """Return the errata of questions at their published revisions; number the new ones."""
+    found = list(
+        session.scalars(
+            select(Correction)
+            .where(
+                Correction.question_id.in_(published),
+                Correction.status == CorrectionStatus.accepted,
+                Correction.fixed_in.is_not(None),
+            )
+            .options(selectinload(Correction.sources))
+            .order_by(Correction.decided_at, Correction.id)
+        )
+    )
+    public = [c for c in found if c.fixed_in is not None and c.fixed_in <= published[c.question_id]]
+    unnumbered = [correction for correction in public if correction.number is None]
+    if unnumbered:
+        # The release counter's lock makes this the only transaction that gives numbers.
+        highest = session.scalar(select(func.max(Correction.number))) or 0
+        for number, correction in enumerate(unnumbered, highest + 1):
+            correction.number = number
+        session.flush()
+    grouped: dict[int, list[Correction]] = defaultdict(list)
+    for correction in sorted(public, key=lambda c: c.number or 0):
+        grouped[correction.question_id].append(correction)
+    return grouped
+
+
+def correction_item(correction: Correction) -> CorrectionItem:
+    """Return a correction as formats carry it."""
+    return CorrectionItem(
+        uid=correction.uid,
+        number=correction.number,
+        kind=correction.kind,
+        claim=correction.claim,
+        explanation=correction.explanation,
+        fix=correction.fix,
+        status=correction.status,
+        answer=correction.answer_uid,
+        credit=correction.credit,
+        sources=source_items(correction.sources),
+        decided_at=correction.decided_at,
+        fixed_in=correction.fixed_in,
+    )
+
+
+def put_corrections(
+    session: Session,
+    rows: Sequence[Any],
+    corrections: dict[int, list[Correction]],
+    release: Release,
+) -> None:
+    session.execute(
+        delete(PublishedCorrection).where(
+            PublishedCorrection.question_uid.in_([row.uid for row in rows])
+        )
+    )
+    values = [
+        {
+            "number": correction.number,
+            "uid": correction.uid,
+            "question_uid": row.uid,
+            "kind": correction.kind,
+            "document": msgspec.json.encode(correction_item(correction)).decode(),
+            "decided_at": correction.decided_at,
+            "release": release.number,
+        }
+        for row in rows
+        for correction in corrections.get(row.id, [])
+    ]
+    if values:
+        session.execute(insert(PublishedCorrection), values)
