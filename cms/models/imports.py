@@ -25,6 +25,7 @@ class ImportBatch(Base):
     """
 
     __tablename__ = "import_batch"
+    __table_args__ = IDS_ARE_NEVER_REUSED
 
     id: Mapped[int] = mapped_column(primary_key=True)
     file_name: Mapped[Line]
@@ -59,7 +60,7 @@ class ImportRow(BatchRow, Base):
     """
 
     __tablename__ = "import_row"
-    __table_args__ = (Index(None, "batch_id", "action"),)
+    __table_args__ = (Index(None, "batch_id", "action"), IDS_ARE_NEVER_REUSED)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id", ondelete="CASCADE"))
     place: Mapped[Line]

@@ -237,7 +237,9 @@ def _create_sample_runs() -> None:
 
 
 def _extend_imports() -> None:
-    with op.batch_alter_table("import_batch") as batch_op:
+    # Discarded imports give their ids back otherwise, and a stale form would meet another one.
+    never_reused = {"sqlite_autoincrement": True}
+    with op.batch_alter_table("import_batch", table_kwargs=never_reused) as batch_op:
         batch_op.add_column(sa.Column("data", sa.LargeBinary(), nullable=True))
         batch_op.add_column(sa.Column("head", sa.Text(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("made", sa.JSON(), nullable=False, server_default="{}"))
@@ -254,15 +256,15 @@ def _extend_imports() -> None:
         batch_op.create_index(batch_op.f("ix_import_batch_undone_by_id"), ["undone_by_id"])
         batch_op.create_index(batch_op.f("ix_import_batch_job_id"), ["job_id"])
     op.execute("UPDATE import_batch SET planned_at = at, applied_at = at")
-    for column in (
-        sa.Column("stated", sa.Text(), nullable=True),
-        sa.Column("chosen", sa.Boolean(), nullable=False, server_default=sa.false()),
-        sa.Column("seen_version", sa.Integer(), nullable=True),
-        sa.Column("warnings", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("number", sa.Integer(), nullable=True),
-        sa.Column("before", sa.JSON(), nullable=True),
-    ):
-        op.add_column("import_row", column)
+    with op.batch_alter_table("import_row", table_kwargs=never_reused) as batch_op:
+        batch_op.add_column(sa.Column("stated", sa.Text(), nullable=True))
+        batch_op.add_column(
+            sa.Column("chosen", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(sa.Column("seen_version", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("warnings", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("number", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("before", sa.JSON(), nullable=True))
 
 
 def _key_stems() -> None:

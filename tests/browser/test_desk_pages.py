@@ -57,7 +57,14 @@ def furnish(site: Site) -> dict[str, str]:
     open_correction(session, question, kind=kind, claim=f"Claim {LONG}", by=by, at=AT)
     old = open_correction(session, question, kind=kind, claim="Another", by=by, at=AT)
     reject(session, old, reason="It is right.", by=by, at=AT)
-    batch = ImportBatch(file_name=f"{LONG}.json", sha256="0" * 64, format="json", at=AT)
+    batch = ImportBatch(
+        file_name=f"{LONG}.json",
+        sha256="0" * 64,
+        format="json",
+        at=AT,
+        planned_at=AT,
+        applied_at=AT,
+    )
     batch.rows = [
         ImportRow(place="line 1", action=RowAction.error, message=LONG, question=question)
     ]

@@ -204,7 +204,14 @@ def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
             open_correction(
                 session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
             )
-            batch = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT)
+            batch = ImportBatch(
+                file_name="a.json",
+                sha256="0" * 64,
+                format="json",
+                at=AT,
+                planned_at=AT,
+                applied_at=AT,
+            )
             batch.rows = [ImportRow(place="line 1", action=RowAction.create, question=question)]
             session.add(batch)
             bulk.begin(session, "submit", [question.id], {}, by=None, at=AT)

@@ -308,14 +308,16 @@ def test_a_contributor_does_not_decide(
     assert only_correction(session).status == CorrectionStatus.open
 
 
-# --- imports and audit: read-only -----------------------------------------------------------
+# --- imports and audit -----------------------------------------------------------
 
 
 def test_an_import_shows_its_rows_by_what_became_of_them(
     desk: FlaskClient, session: Session
 ) -> None:
     question = make_question(session)
-    batch = ImportBatch(file_name="bank.csv", sha256="f" * 64, format="csv", at=AT)
+    batch = ImportBatch(
+        file_name="bank.csv", sha256="f" * 64, format="csv", at=AT, planned_at=AT, applied_at=AT
+    )
     batch.rows = [
         ImportRow(place="line 2", action=RowAction.create, question=question),
         ImportRow(place="line 3", action=RowAction.error, message="It is empty.", stem="Bad"),
@@ -330,10 +332,10 @@ def test_an_import_shows_its_rows_by_what_became_of_them(
     following = re.search(r'rel="next" href="([^"]+)"', page)
     assert following
     assert len(main_cells(desk.get(following[1].replace("&amp;", "&")).text)) == 18
-    failed = desk.get(f"/admin/imports/{batch.id}/?action=error").text
+    failed = desk.get(f"/admin/imports/{batch.id}/?show=error").text
     assert main_cells(failed) == ["Bad"]
     assert "It is empty." in failed
-    assert len(main_cells(desk.get(f"/admin/imports/{batch.id}/?action=x&after=x").text)) == 50
+    assert len(main_cells(desk.get(f"/admin/imports/{batch.id}/?show=x&after=x").text)) == 50
 
 
 def test_the_audit_tells_who_did_what(desk: FlaskClient, session: Session) -> None:
@@ -358,7 +360,6 @@ def test_the_audit_tells_who_did_what(desk: FlaskClient, session: Session) -> No
         "/admin/audit/action/",
         "/admin/audit/ajax/update/",
         "/admin/audit/export/csv/",
-        "/admin/imports/new/",
         "/admin/imports/delete/",
         "/admin/questions/ajax/update/",
         "/admin/questions/ajax/lookup/",
@@ -448,7 +449,9 @@ def test_every_page_has_its_frame_and_nothing_inline(as_role: AsRole, session: S
     correction = open_correction(
         session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
     )
-    batch = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT)
+    batch = ImportBatch(
+        file_name="a.json", sha256="0" * 64, format="json", at=AT, planned_at=AT, applied_at=AT
+    )
     session.add(batch)
     session.commit()
     admin = as_role(Role.admin)
@@ -457,7 +460,7 @@ def test_every_page_has_its_frame_and_nothing_inline(as_role: AsRole, session: S
         "",
         *(f"{table}/" for table in tables),
         *(f"{table}/1/" for table in tables if table not in {"audit", "answers"}),
-        *(f"{table}/new/" for table in ("questions", "answers", "tags", "accounts")),
+        *(f"{table}/new/" for table in ("questions", "answers", "tags", "imports", "accounts")),
         f"corrections/new/?question={question.id}",
         f"answers/{reread(session, question).answers[0].id}/",
         f"questions/{question.id}/revisions/",

@@ -8,21 +8,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from cms.models import ImportBatch
+from cms.formats.item import Item, Row
+from cms.models import ImportBatch, ImportRow, new_uid
 from cms.services import accounts, bulk, corrections, publishing, questions
-from cms.vocabulary import CorrectionKind, Role
+from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question, make_warning
 
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
 Outcome = int | str
-Row = tuple[Outcome, Outcome, Outcome, Outcome]
+Outcomes = tuple[Outcome, Outcome, Outcome, Outcome]
 Sample = Callable[[Session], dict[str, Any]]
 
 ROLES = (None, Role.contributor, Role.editor, Role.admin)
@@ -33,16 +35,16 @@ DONE = "done"
 DENIED = "denied"
 
 # What anonymous, contributor, editor and admin get. A form that lacks something is a 422.
-ALL: Row = (200, 200, 200, 200)
-NONE: Row = (404, 404, 404, 404)
-DESK: Row = (LOG_IN, 200, 200, 200)
-EDITORS: Row = (LOG_IN, 403, 200, 200)
-ADMINS: Row = (LOG_IN, 403, 403, 200)
-DESK_DONE: Row = (LOG_IN, DONE, DONE, DONE)
-EDITORS_DONE: Row = (LOG_IN, 403, DONE, DONE)
-ADMINS_DONE: Row = (LOG_IN, 403, 403, DONE)
+ALL: Outcomes = (200, 200, 200, 200)
+NONE: Outcomes = (404, 404, 404, 404)
+DESK: Outcomes = (LOG_IN, 200, 200, 200)
+EDITORS: Outcomes = (LOG_IN, 403, 200, 200)
+ADMINS: Outcomes = (LOG_IN, 403, 403, 200)
+DESK_DONE: Outcomes = (LOG_IN, DONE, DONE, DONE)
+EDITORS_DONE: Outcomes = (LOG_IN, 403, DONE, DONE)
+ADMINS_DONE: Outcomes = (LOG_IN, 403, 403, DONE)
 # The question's editor keeps what was typed for whoever is not logged in any more.
-DESK_KEPT: Row = (401, DONE, DONE, DONE)
+DESK_KEPT: Outcomes = (401, DONE, DONE, DONE)
 
 
 # --- what the addresses name: each is made anew for each request --------------------
@@ -113,11 +115,29 @@ def of_question(session: Session) -> dict[str, Any]:
     return {"question": draft(session)["id"]}
 
 
-def batch(session: Session) -> dict[str, Any]:
-    made = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT)
+def batch(session: Session, **times: Any) -> dict[str, Any]:
+    """An import that waits for a decision, with one row that is chosen."""
+    times = {"planned_at": AT, **times}
+    made = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", at=AT, **times)
+    said = Row("line 1", Item(uid=new_uid(), stem=f"Is this new {next(_numbers)}?"))
+    row = ImportRow(
+        place="line 1",
+        action=RowAction.create,
+        chosen=True,
+        stated=msgspec.json.encode(said).decode(),
+    )
+    made.rows = [row]
     session.add(made)
     session.flush()
-    return {"id": made.id}
+    return {"id": made.id, "row": row.id}
+
+
+def unread_batch(session: Session) -> dict[str, Any]:
+    return batch(session, planned_at=None, data=b"[]")
+
+
+def imported_batch(session: Session) -> dict[str, Any]:
+    return batch(session, applied_at=AT)
 
 
 def exported(sample: Sample) -> Sample:
@@ -173,20 +193,20 @@ def fixed(**arguments: Any) -> Sample:
 class Route:
     """What each method comes to, on an address that `sample` fills, with a form."""
 
-    outcomes: Mapping[str, Row]
+    outcomes: Mapping[str, Outcomes]
     sample: Sample = nothing
     form: Mapping[str, str] = field(default_factory=dict)
 
 
-def get(row: Row, sample: Sample = nothing) -> Route:
+def get(row: Outcomes, sample: Sample = nothing) -> Route:
     return Route({"GET": row}, sample)
 
 
-def post(row: Row, sample: Sample = nothing, **form: str) -> Route:
+def post(row: Outcomes, sample: Sample = nothing, **form: str) -> Route:
     return Route({"POST": row}, sample, form)
 
 
-def both(shown: Row, sent: Row, sample: Sample = nothing, **form: str) -> Route:
+def both(shown: Outcomes, sent: Outcomes, sample: Sample = nothing, **form: str) -> Route:
     return Route({"GET": shown, "POST": sent}, sample, form)
 
 
@@ -253,7 +273,16 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
     "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
     "desk_imports.index_view": get(EDITORS),
+    "desk_imports.create_view": both(EDITORS, EDITORS_DONE, text="Q1. What is a view?"),
     "desk_imports.details_view": get(EDITORS, batch),
+    "desk_imports.report": get(EDITORS, batch),
+    "desk_imports.row": both(EDITORS, EDITORS_DONE, batch, stem="Is this mended?"),
+    "desk_imports.choose": post(EDITORS_DONE, batch, all="leave:create"),
+    "desk_imports.read": post(EDITORS_DONE, unread_batch, format="csv"),
+    "desk_imports.write": post(EDITORS_DONE, batch),
+    "desk_imports.discard": post(EDITORS_DONE, batch),
+    "desk_imports.undo": post(EDITORS_DONE, imported_batch),
+    "desk_imports.again": post(EDITORS_DONE, imported_batch),
     "desk_operations.index_view": get(DESK),
     "desk_operations.details_view": get(DESK, operation),
     "desk_operations.undo": post(DESK_DONE, operation),

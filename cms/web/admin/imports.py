@@ -1,62 +1,248 @@
-"""The imports: what came in, row by row. Files come in by the command line."""
+"""The imports: files taken in, what would become of each row, and what became of it."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import request
+from flask import Response, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 
+from cms.errors import CmsError, InvalidInput
 from cms.extensions import db
+from cms.formats import FORMATS
+from cms.formats.csv import inert
 from cms.models import ImportBatch, ImportRow, Question
-from cms.vocabulary import Role, RowAction
-from cms.web.admin.base import PAGE_SIZE, Row, TableView, find
+from cms.services import uploads
+from cms.services.import_undo import undo_import
+from cms.text import normalize_line
+from cms.vocabulary import ImportState, Role, RowAction
+from cms.web.admin.base import PAGE_SIZE, Row, TableView, actor, find, now, transaction
+from cms.web.admin.import_rows import ImportRowPages, shown_rows
+from cms.web.admin.incoming import incoming
+
+READABLE = {name: each.title for name, each in FORMATS.items() if each.read}
 
 
-class ImportsView(TableView):
-    """Every import; nothing here is changed."""
+class ImportsView(ImportRowPages, TableView):
+    """Every import, from the file that was taken in to its undoing."""
 
     title = "Imports"
     noun = "import"
     role = Role.editor
+    can_create = True
     list_template = "admin/imports/list.html"
-    column_list = ("file_name", "format", "result", "by", "at")
+    column_list = ("file_name", "state", "format", "result", "by", "at")
     column_labels = {"file_name": "File", "at": "When"}
     column_sortable_list = (("at", ImportBatch.at),)
-    loading = (joinedload(ImportBatch.by),)
+    loading = (joinedload(ImportBatch.by), joinedload(ImportBatch.job))
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
         count, rows = super().get_list(*args, **kwargs)
         self._template_args["tallies"] = tallies([row.id for row in rows])
+        self._template_args["state_of"] = uploads.state_of
         return count, rows
+
+    # --- taking in -------------------------------------------------------------------
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> ResponseReturnValue:
+        """Take in files or pasted text; each becomes an import that waits for a decision."""
+        problem: InvalidInput | None = None
+        if request.method == "POST":
+            try:
+                taken = self._take_in()
+            except InvalidInput as error:
+                problem = error
+            else:
+                if len(taken) == 1:
+                    return redirect(self.get_url(".details_view", id=taken[0]), 303)
+                flash(f"{len(taken)} files are being read. Open each to decide.", "success")
+                return redirect(self.get_url(".index_view"), 303)
+        return self.render(
+            "admin/imports/new.html", formats=READABLE, problem=problem, typed=request.form
+        )
+
+    def _take_in(self) -> list[int]:
+        files = [
+            (file.filename, file.read()) for file in request.files.getlist("file") if file.filename
+        ]
+        found = incoming(files, request.form.get("text", ""), request.form.get("name", ""))
+        with transaction() as session:
+            return [
+                uploads.receive(
+                    session,
+                    upload,
+                    format=request.form.get("format", ""),
+                    by=actor(),
+                    at=now(),
+                ).id
+                for upload in found
+            ]
+
+    # --- an import ----------------------------------------------------------------------
 
     @expose("/<id>/")
     def details_view(self, id: str) -> ResponseReturnValue:
-        """Show a batch's rows, by `?action=` and from `?after=` on."""
+        """Show how far an import has come, and its rows by `?show=`, from `?after=` on."""
         batch = find(ImportBatch, id, "import")
-        action = request.args.get("action", "")
+        session = db.session()
+        show = self.shown_kind()
         after = request.args.get("after", "")
-        statement = select(ImportRow).where(ImportRow.batch_id == batch.id)
-        if action in RowAction.__members__:
-            statement = statement.where(ImportRow.action == RowAction(action))
-        if after.isdecimal() and len(after) < 10:
-            statement = statement.where(ImportRow.id > int(after))
-        rows = db.session.scalars(
-            statement.options(joinedload(ImportRow.question).load_only(Question.stem))
-            .order_by(ImportRow.id)
+        rows = session.scalars(
+            shown_rows(batch, show, int(after) if after.isdecimal() and len(after) < 10 else 0)
+            .options(joinedload(ImportRow.question).load_only(Question.stem, Question.slug))
             .limit(PAGE_SIZE + 1)
         ).all()
+        tally = uploads.tally(session, batch)
         return self.render(
             "admin/imports/details.html",
             batch=batch,
-            action=action,
-            tally=tallies([batch.id])[batch.id],
+            state=uploads.state_of(batch),
+            progress=progress_of(batch),
+            head=uploads.head_of(batch),
+            show=show,
+            tally=tally,
+            chosen=sum(chosen for _, chosen in tally.values()),
+            damaged=session.scalar(
+                select(func.count()).where(ImportRow.batch_id == batch.id, ImportRow.warnings > 0)
+            ),
             rows=rows[:PAGE_SIZE],
             more=len(rows) > PAGE_SIZE,
+            after=after,
+            can_be_chosen=uploads.can_be_chosen,
+            formats=READABLE,
         )
+
+    @expose("/<id>/report.csv")
+    def report(self, id: str) -> Response:
+        """Send what became, or would become, of each row as a table."""
+        batch = find(ImportBatch, id, "import")
+        rows = db.session.execute(
+            select(
+                ImportRow.place,
+                ImportRow.action,
+                ImportRow.chosen,
+                ImportRow.stem,
+                ImportRow.message,
+                ImportRow.warnings,
+                Question.uid,
+            )
+            .outerjoin(Question, Question.id == ImportRow.question_id)
+            .where(ImportRow.batch_id == batch.id)
+            .order_by(ImportRow.id)
+        ).all()
+        response = Response("".join(_report(rows)), mimetype="text/csv")
+        response.headers.set(
+            "Content-Disposition", "attachment", filename=f"import-{batch.id}-report.csv"
+        )
+        return response
+
+    # --- decisions ------------------------------------------------------------------------
+
+    @expose("/<id>/choose", methods=("POST",))
+    def choose(self, id: str) -> ResponseReturnValue:
+        """Choose the ticked ones of the rows that were shown, or all of one kind."""
+        batch = find(ImportBatch, id, "import")
+        try:
+            with transaction() as session:
+                verb, _, kind = request.form.get("all", "").partition(":")
+                if kind in RowAction.__members__:
+                    uploads.choose(
+                        session, batch, verb == "take", action=RowAction(kind), by=actor()
+                    )
+                else:
+                    shown, ticked = _numbers("shown"), _numbers("chosen")
+                    for chosen, rows in ((True, shown & ticked), (False, shown - ticked)):
+                        uploads.choose(session, batch, chosen, rows=rows, by=actor())
+        except CmsError as error:
+            flash(str(error), "error")
+        return redirect(self._back(batch), 303)
+
+    def _back(self, batch: ImportBatch) -> str:
+        """Return the address of the row, or the rows, that somebody was looking at."""
+        if (row := request.form.get("row", "")).isdecimal():
+            return self.get_url(".row", id=batch.id, row=row, show=self.shown_kind() or None)  # type: ignore[no-any-return]
+        url: str = self.get_url(
+            ".details_view",
+            id=batch.id,
+            show=self.shown_kind() or None,
+            after=normalize_line(request.form.get("after", ""))[:10] or None,
+        )
+        return url
+
+    @expose("/<id>/read", methods=("POST",))
+    def read(self, id: str) -> ResponseReturnValue:
+        format = request.form.get("format", "")
+
+        def read_as(session: Session, batch: ImportBatch, **who: Any) -> None:
+            uploads.read_as(session, batch, format, **who)
+
+        return self._attempt(id, read_as)
+
+    @expose("/<id>/write", methods=("POST",))
+    def write(self, id: str) -> ResponseReturnValue:
+        return self._attempt(id, uploads.confirm)
+
+    @expose("/<id>/undo", methods=("POST",))
+    def undo(self, id: str) -> ResponseReturnValue:
+        return self._attempt(id, undo_import, "Undone: the bank is as it was before this import.")
+
+    @expose("/<id>/discard", methods=("POST",))
+    def discard(self, id: str) -> ResponseReturnValue:
+        name = find(ImportBatch, id, "import").file_name
+        return self._attempt(
+            id, uploads.discard, f"Discarded ‘{name}’; nothing was written.", to_list=True
+        )
+
+    @expose("/<id>/again", methods=("POST",))
+    def again(self, id: str) -> ResponseReturnValue:
+        batch = find(ImportBatch, id, "import")
+        try:
+            with transaction() as session:
+                fresh = uploads.again(session, batch, by=actor(), at=now()).id
+        except CmsError as error:
+            flash(str(error), "error")
+            return redirect(self.get_url(".details_view", id=id), 303)
+        return redirect(self.get_url(".details_view", id=fresh), 303)
+
+    def _attempt(
+        self, id: str, verb: Callable[..., Any], done: str = "", *, to_list: bool = False
+    ) -> ResponseReturnValue:
+        """Run a service's verb in a transaction of its own; say what came of it."""
+        batch = find(ImportBatch, id, "import")
+        here = self.get_url(".details_view", id=id)
+        try:
+            with transaction() as session:
+                verb(session, batch, by=actor(), at=now())
+        except CmsError as error:
+            flash(str(error), "error")
+            return redirect(here, 303)
+        if done:
+            flash(done, "success")
+        return redirect(self.get_url(".index_view") if to_list else here, 303)
+
+
+def progress_of(batch: ImportBatch) -> tuple[str, int, int | None]:
+    """Return what the job at hand is doing, in words, how far it has come, and of how much."""
+    job = batch.job
+    if job is None or job.state not in {"queued", "running"}:
+        return "", 0, None
+    if job.state == "queued":
+        return "Waiting for a worker …", 0, None
+    if job.total is None:
+        reading = uploads.state_of(batch) == ImportState.reading
+        return ("Reading the file …" if reading else "Comparing once more …"), 0, None
+    return (
+        f"Compared {job.progress:,} of {job.total:,} questions with the bank …",
+        job.progress,
+        job.total,
+    )
 
 
 def tallies(batches: list[int]) -> dict[int, dict[RowAction, int]]:
@@ -70,3 +256,17 @@ def tallies(batches: list[int]) -> dict[int, dict[RowAction, int]]:
     for batch, action, count in db.session.execute(statement):
         found[batch][action] = count
     return found
+
+
+def _numbers(name: str) -> set[int]:
+    return {int(each) for each in request.form.getlist(name) if each.isdecimal() and len(each) < 10}
+
+
+def _report(rows: Any) -> Iterator[str]:
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(("place", "action", "imported", "stem", "message", "warnings", "uid"))
+    for place, action, chosen, stem, message, warnings, uid in rows:
+        cells = (place, action.value, "yes" if chosen else "no", stem, message)
+        writer.writerow([*map(inert, cells), warnings, uid or ""])
+    yield line.getvalue()

@@ -88,8 +88,21 @@ const lookAgain = () => setTimeout(async () => {
   const there = page && page.getElementById('main');
   if (there) document.getElementById('main').replaceChildren(...there.childNodes);
   if (document.querySelector('[data-busy]')) lookAgain();
-}, 1500);
+}, 1000);
 if (document.querySelector('[data-busy]')) lookAgain();
+
+// Choices are kept as they are made; what depends on them follows.
+document.addEventListener('change', async (event) => {
+  const choices = event.target.closest('form[data-autosave]');
+  if (!choices) return;
+  const response = await fetch(choices.action, { method: 'POST', body: new FormData(choices) }).catch(() => null);
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  if (!page || !page.querySelector('form[data-autosave]')) { choices.submit(); return; }
+  for (const id of ['notes', 'write', 'all-of']) {
+    const [here, there] = [document.getElementById(id), page.getElementById(id)];
+    if (here && there) here.replaceChildren(...there.childNodes);
+  }
+});
 
 // A small form that was changed is not left by accident.
 for (const form of document.querySelectorAll('form[data-guard]')) {

@@ -1,0 +1,281 @@
+"""Imports at the desk: files and pasted text, row by row, before and after anything is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+from cms.extensions import db
+from cms.formats import FORMATS
+from cms.formats.archive import Archive
+from cms.formats.item import Upload
+from cms.models import Answer, ImportBatch, ImportRow, Job, Question
+from cms.services.content import content_of
+from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.jobs import work_one
+from cms.services.questions import save
+from cms.services.work import HANDLERS
+from cms.vocabulary import JobState, Role
+from tests.conftest import ROOT
+from tests.factories import AT, content, make_bank, make_question
+from tests.web.conftest import AsRole, Csrf
+
+DAMAGED = (ROOT / "fixtures" / "samples" / "damaged-article.txt").read_text()
+
+
+class Desk:
+    """An editor's browser, and a worker that does what waits when it is told to."""
+
+    def __init__(self, client: FlaskClient, app: Flask, session: Session, csrf: Csrf) -> None:
+        self.client = client
+        self.app = app
+        self.session = session
+        self.csrf = csrf
+
+    def work(self) -> None:
+        self.session.rollback()
+        with self.app.app_context():
+            while work_one(db.engine, HANDLERS):
+                pass
+
+    def post(self, address: str, **fields: object) -> TestResponse:
+        data = MultiDict([("csrf_token", self.csrf(self.client))])
+        for name, value in fields.items():
+            values = value if isinstance(value, list) else [value]
+            for each in values:
+                data.add(name, each)
+        return self.client.post(f"/admin/imports/{address}", data=data, follow_redirects=True)
+
+    def upload(self, *files: tuple[str, bytes], **fields: str) -> str:
+        """Send files, have them read, and return the page of the import."""
+        sent = [(io.BytesIO(data), name) for name, data in files]
+        page = self.post("new/", file=sent, **fields)
+        assert page.status_code == 200
+        self.work()
+        return self.client.get(page.request.path).text
+
+    @property
+    def batch(self) -> ImportBatch:
+        self.session.rollback()
+        found = self.session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc())).first()
+        assert found is not None
+        return self.apart([found])[0]
+
+    def rows(self) -> list[ImportRow]:
+        statement = select(ImportRow).filter_by(batch_id=self.batch.id).order_by(ImportRow.id)
+        return self.apart(list(self.session.scalars(statement)))
+
+    def apart(self, found: list[Any]) -> list[Any]:
+        """Take rows out of the session: it must not hold the lock that requests need."""
+        self.session.expunge_all()
+        self.session.rollback()
+        return found
+
+
+@pytest.fixture
+def desk(as_role: AsRole, app: Flask, session: Session, csrf: Csrf) -> Desk:
+    return Desk(as_role(Role.editor), app, session, csrf)
+
+
+def bodies(session: Session) -> list[str]:
+    found = list(session.scalars(select(Answer.body).order_by(Answer.id)))
+    session.rollback()
+    return found
+
+
+def bank(*stems: str) -> bytes:
+    questions = [{"stem": stem, "answers": [{"body": "Yes."}]} for stem in stems]
+    return msgspec.json.encode({"format": "question-bank", "version": 1, "questions": questions})
+
+
+def test_pasted_text_is_shown_row_by_row_and_written_when_somebody_says_so(desk: Desk) -> None:
+    page = desk.upload(text=DAMAGED, name="A pasted article")
+    assert "waits for you" in page
+    assert "Import 16 questions" in page
+    assert "looks damaged" in page
+    assert "notes about the file" in page
+    assert bodies(desk.session) == []
+    desk.post(f"{desk.batch.id}/write")
+    assert "writing" in desk.client.get(f"/admin/imports/{desk.batch.id}/").text
+    desk.work()
+    done = desk.client.get(f"/admin/imports/{desk.batch.id}/").text
+    assert "Undo this import" in done
+    assert len(bodies(desk.session)) == 16
+
+
+def test_a_page_that_works_tells_how_far_it_has_come(desk: Desk, session: Session) -> None:
+    page = desk.post("new/", text=DAMAGED)
+    assert "Waiting for a worker" in page.text
+    assert '<meta http-equiv="refresh"' in page.text
+    job = session.scalars(select(Job)).one()
+    job.state, job.progress, job.total = JobState.running, 1_500, 10_000
+    session.commit()
+    text = desk.client.get(page.request.path).text
+    assert "Compared 1,500 of 10,000 questions with the bank" in text
+    assert 'value="1500" max="10000"' in text
+
+
+def test_rows_are_ticked_off_and_whole_kinds_chosen(desk: Desk, session: Session) -> None:
+    make_question(session, "What is held?")
+    desk.upload(("bank.json", bank("First?", "Second?", "What is held?")))
+    first, second, twin = desk.rows()
+    assert [row.chosen for row in (first, second, twin)] == [True, True, False]
+    page = desk.post(f"{desk.batch.id}/choose", shown=[first.id, second.id], chosen=[second.id])
+    assert "Import 1 question " in page.text
+    page = desk.post(f"{desk.batch.id}/choose", all="take:duplicate")
+    assert "Import 2 questions" in page.text
+    assert [row.chosen for row in desk.rows()] == [False, True, True]
+    page = desk.post(f"{desk.batch.id}/choose", all="leave:create", show="create")
+    assert [row.chosen for row in desk.rows()] == [False, False, True]
+    assert page.request.args["show"] == "create"
+
+
+def test_a_conflict_is_shown_three_ways_and_decided_on_its_page(
+    desk: Desk, session: Session
+) -> None:
+    question = make_question(session, "What is held?", "It began so.")
+    changed = content_of(question)
+    changed.answers[0].body = "The bank went on."
+    save(session, question, changed, seen_version=1, by=None, at=AT)
+    sheet = f"uid,revision,answer\r\n{question.uid},1,The file went on.\r\n"
+    session.commit()
+    desk.upload(("sheet.csv", sheet.encode()))
+    [row] = desk.rows()
+    page = desk.client.get(f"/admin/imports/{desk.batch.id}/rows/{row.id}").text
+    plain = re.sub(r"<[^>]+>", "", page)
+    for heading in ("Both began with", "The bank now", "The file"):
+        assert heading in plain
+    for text in ("It began so.", "The bank", "The file"):
+        assert text in plain
+    assert "<del>" in page
+    page = desk.post(f"{desk.batch.id}/choose", shown=row.id, chosen=row.id, row=row.id).text
+    assert "will be imported" in page
+    assert "Keep the bank’s text" in page
+    desk.post(f"{desk.batch.id}/write")
+    desk.work()
+    assert bodies(session) == ["The file went on."]
+
+
+def test_an_update_shows_its_difference(desk: Desk, session: Session) -> None:
+    question = make_question(session, "What is held?", "One word is wrong.")
+    sheet = f"uid,revision,answer\r\n{question.uid},1,One word is right.\r\n"
+    session.rollback()
+    desk.upload(("sheet.csv", sheet.encode()))
+    [row] = desk.rows()
+    page = desk.client.get(f"/admin/imports/{desk.batch.id}/rows/{row.id}").text
+    assert "<del>wrong</del><ins>right</ins>" in page
+
+
+def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
+    desk: Desk,
+) -> None:
+    desk.upload(text=DAMAGED)
+    row = next(row for row in desk.rows() if row.warnings)
+    address = f"{desk.batch.id}/rows/{row.id}"
+    page = desk.client.get(f"/admin/imports/{address}").text
+    assert "Looks damaged" in page
+    refused = desk.post(address, op="save", stem="", **{"answers[0].body": "Kept?"}).text
+    assert "Nothing was saved yet" in refused
+    assert "Kept?" in refused
+    grown = desk.post(address, op="add-answer", stem="Mended?").text
+    assert 'name="answers[0].body"' in grown
+    page = desk.post(
+        address, op="save", stem="Mended?", tags="new/tag", **{"answers[0].body": "Whole."}
+    ).text
+    assert "Mended. The import will write this text." in page
+    assert "Looks damaged" not in page
+    assert "Whole." in page
+
+
+def test_a_file_that_cannot_be_read_says_why_and_is_read_as_told(desk: Desk) -> None:
+    page = desk.upload(("notes.json", b"uid,stem\r\n,Why?\r\n"), format="json")
+    assert "The file could not be read" in page
+    assert "notes.json" in page
+    desk.post(f"{desk.batch.id}/read", format="csv")
+    desk.work()
+    assert "Import 1 question " in desk.client.get(f"/admin/imports/{desk.batch.id}/").text
+
+
+def test_an_import_is_undone_and_done_again(desk: Desk, session: Session) -> None:
+    desk.upload(("bank.json", bank("First?", "Second?")))
+    first = desk.batch.id
+    desk.post(f"{first}/write")
+    desk.work()
+    assert "Undone: the bank is as it was" in desk.post(f"{first}/undo").text
+    assert bodies(session) == []
+    page = desk.post(f"{first}/again")
+    desk.work()
+    assert desk.batch.id != first
+    assert "Import 2 questions" in desk.client.get(page.request.path).text
+    page = desk.post(f"{desk.batch.id}/discard")
+    assert "Discarded ‘bank.json’" in page.text
+
+
+def test_an_undo_that_cannot_be_says_what_was_built_on_the_import(
+    desk: Desk, session: Session
+) -> None:
+    desk.upload(("bank.json", bank("First?")))
+    desk.post(f"{desk.batch.id}/write")
+    desk.work()
+    question = session.scalars(select(Question)).one()
+    save(session, question, content("First?", "Built."), seen_version=1, by=None, at=AT)
+    session.commit()
+    page = desk.post(f"{desk.batch.id}/undo").text
+    assert "cannot be undone, because something was built on it: ‘First?’ was edited" in page
+
+
+def test_the_files_of_a_folder_are_one_import(desk: Desk, session: Session, app: Flask) -> None:
+    make_bank(session)
+    with app.app_context(), Session(db.engine) as reading:
+        stream = export_shelf(reading, FORMATS["markdown"], Selection(), Head("Bank"))
+        archive = b"".join(stream.chunks)
+    opened = Archive(Upload("bank.md.zip", archive))
+    files = [(f"bank/{name}", opened.read(name).data) for name in opened.names]
+    session.rollback()
+    page = desk.upload(*files)
+    assert {row.action.value for row in desk.rows()} == {"unchanged"}
+    assert desk.batch.file_name == "bank"
+    assert "Import 0 questions" in page
+
+
+def test_several_files_are_several_imports_and_none_is_a_message(desk: Desk) -> None:
+    page = desk.post(
+        "new/", file=[(io.BytesIO(bank("A?")), "a.json"), (io.BytesIO(bank("B?")), "b.json")]
+    ).text
+    assert "2 files are being read" in page
+    assert "Choose a file, or paste some text." in desk.post("new/", text=" ").text
+    refused = desk.post("new/", text="What is kept?", format="word").text
+    assert "There is no format &#39;word&#39;" in refused
+    assert "What is kept?" in refused
+
+
+def test_the_report_is_a_table_that_no_spreadsheet_runs(desk: Desk) -> None:
+    desk.upload(("bank.json", bank("=1+1?", "Second?", "")))
+    response = desk.client.get(f"/admin/imports/{desk.batch.id}/report.csv")
+    assert response.headers["Content-Disposition"].startswith("attachment")
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [(row["action"], row["imported"]) for row in rows] == [
+        ("create", "yes"),
+        ("create", "yes"),
+        ("error", "no"),
+    ]
+    assert rows[0]["stem"] == "'=1+1?"
+
+
+def test_addresses_of_other_rows_and_imports_are_not_found(desk: Desk) -> None:
+    desk.upload(("bank.json", bank("First?")))
+    id = desk.batch.id
+    assert desk.client.get(f"/admin/imports/{id}/rows/99999").status_code == 404
+    assert desk.client.get(f"/admin/imports/{id}/rows/x").status_code == 404
+    assert desk.client.get("/admin/imports/99999/").status_code == 404
