@@ -1,6 +1,7 @@
 """Content: what an edit changes, taken from the working copy and from revisions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -51,10 +52,18 @@ def source_items(sources: Iterable[Source]) -> list[SourceItem]:
 
 def source_rows(items: Iterable[SourceItem]) -> list[Source]:
     """Return citations as rows, in order."""
-    return [
-        Source(position=position, url=item.url, title=item.title, accessed_on=item.accessed_on)
-        for position, item in enumerate(items)
-    ]
+    return [Source(**values) for values in source_values(items)]
+
+
+def source_values(items: Iterable[SourceItem]) -> Iterator[dict[str, Any]]:
+    """Yield citations as the values of rows, in order, but for what they belong to."""
+    for position, item in enumerate(items):
+        yield {
+            "position": position,
+            "url": item.url,
+            "title": item.title,
+            "accessed_on": item.accessed_on,
+        }
 
 
 def find_revision(session: Session, question: Question, number: int) -> Revision:

@@ -9,17 +9,12 @@ from sqlalchemy.orm import Session, undefer
 from cms.formats import by_name, detect
 from cms.formats.item import Reading, Row, Upload
 from cms.models import ImportBatch, ImportRow
-from cms.services.importing import reading_of, row_values, source_of, write
+from cms.services.importing import CHANGED, reading_of, row_values, source_of, write
 from cms.services.jobs import Attempt
 from cms.services.planning import Plan, PlannedRow, plan_rows
 from cms.services.shelf import chunks
 from cms.services.uploads import FileHead, head_of
 from cms.vocabulary import RowAction
-
-CHANGED = (
-    "The question changed after you were shown this row, so it was left as it is. "
-    "Import again to compare anew."
-)
 
 
 def plan_batch(attempt: Attempt) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec.structs import replace
 from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
@@ -19,17 +18,17 @@ from cms.models import (
     ImportWarning,
     Provenance,
     Question,
-    Tag,
     User,
 )
 from cms.services.audit import record
-from cms.services.content import WITH_CONTENT, revision_content
+from cms.services.inserting import insert_rows
 from cms.services.permissions import require
-from cms.services.questions import save
+from cms.services.questions import lock_all
+from cms.services.rewriting import restore_texts
 from cms.services.shelf import chunks
 from cms.services.tags import delete_unused
 from cms.services.uploads import state_of
-from cms.vocabulary import ImportState, Origin, Role
+from cms.vocabulary import ImportState, Role
 
 NAMED = 3  # questions that a refusal names
 
@@ -55,9 +54,8 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     _refuse_built_on(blockers(session, rows))
     new = [row for row in rows if row.before is None]
     _delete_questions(session, new, batch, by=by, at=at)
-    for row in rows:
-        if row.before is not None and row.question_id is not None:
-            _restore(session, row, batch, by=by, at=at)
+    for some in chunks([row for row in rows if row.before is not None]):
+        _restore(session, some, batch, by=by, at=at)
     _delete_decks(session, batch.made.get("decks", []))
     delete_unused(session, batch.made.get("tags", []), by=by, at=at)
     batch.undone_at = at
@@ -162,35 +160,38 @@ def _delete_questions(
 
 
 def _restore(
-    session: Session, row: ImportRow, batch: ImportBatch, *, by: User | None, at: datetime
+    session: Session,
+    rows: Sequence[ImportRow],
+    batch: ImportBatch,
+    *,
+    by: User | None,
+    at: datetime,
 ) -> None:
-    """Give a question the text that it had before the row, and its provenance."""
-    assert row.number is not None
-    assert row.before is not None
-    question = session.get_one(Question, row.question_id, options=WITH_CONTENT)
-    session.execute(delete(Correction).where(Correction.uid.in_(row.before.get("corrections", []))))
+    """Give questions the texts that they had before the rows, and their provenance."""
+    held = {row.question_id: row for row in rows if row.question_id is not None}
+    corrections = [uid for row in rows for uid in (row.before or {}).get("corrections", [])]
+    session.execute(delete(Correction).where(Correction.uid.in_(corrections)))
     session.execute(
         delete(ImportWarning).where(
-            ImportWarning.question_id == question.id, ImportWarning.batch_id == batch.id
+            ImportWarning.question_id.in_(held), ImportWarning.batch_id == batch.id
         )
     )
-    if "provenance" in row.before:
-        session.execute(delete(Provenance).where(Provenance.question_id == question.id))
-        if row.before["provenance"] is not None:
-            session.add(Provenance(**row.before["provenance"]))
-    if not row.before.get("text"):
-        return
-    content = revision_content(session, question, row.number - 1)
-    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
-    save(
+    stated = {key: row.before for key, row in held.items() if "provenance" in (row.before or {})}
+    session.execute(delete(Provenance).where(Provenance.question_id.in_(stated)))
+    former = [before["provenance"] for before in stated.values() if before]
+    insert_rows(session, Provenance, [each for each in former if each is not None])
+    numbers: dict[Question, int] = {}
+    for question in lock_all(session, list(held)):
+        row = held[question.id]
+        if (row.before or {}).get("text") and row.number is not None:
+            numbers[question] = row.number - 1
+    restore_texts(
         session,
-        question,
-        replace(content, tags=[uid for uid in content.tags if uid in known]),
-        seen_version=row.number,
+        numbers,
+        live={},
         by=by,
         at=at,
-        summary=f"Undid the import of {batch.file_name}"[:500],
-        origin=Origin.undo,
+        summary=f"Undid the import of {batch.file_name}",
     )
 
 

@@ -1,7 +1,7 @@
 """Applying an import: one transaction, new questions in bulk, each row on record."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, InvalidInput, StaleEdit
+from cms.errors import InvalidContent, InvalidInput
 from cms.formats import Format
 from cms.formats.item import (
+    Content,
     DeckItem,
     Reading,
     Upload,
@@ -38,11 +39,16 @@ from cms.services.inserting import (
 )
 from cms.services.permissions import require
 from cms.services.planning import Plan, PlannedRow, plan
-from cms.services.questions import save
+from cms.services.questions import MERGED, checked, lock_all, same, taken_faults
+from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.shelf import chunks
 from cms.services.tags import resolve
 from cms.vocabulary import Origin, Role, RowAction
 
+CHANGED = (
+    "The question changed after it was compared with this row, so it was left as it is. "
+    "Import again to compare anew."
+)
 # Rows that become new questions.
 NEW = frozenset({RowAction.create, RowAction.duplicate})
 
@@ -139,9 +145,8 @@ def write(
             )
     for some in chunks([row for row in planned.rows if row.chosen and row.action in NEW]):
         insert_questions(session, some, tag_ids, batch, by=by, at=at)
-    for row in planned.rows:
-        if row.chosen and row.action not in NEW:
-            _update(session, row, batch, by=by, at=at)
+    for some in chunks([row for row in planned.rows if row.chosen and row.action not in NEW]):
+        _update(session, some, batch, by=by, at=at)
     _add_decks(session, decks, at)
     batch.applied_at = at
     batch.made = {
@@ -177,46 +182,88 @@ def _wanted_tags(planned: Plan) -> Iterator[str]:
             yield from row.content.tags
 
 
-# --- updates, one by one -----------------------------------------------------------
+# --- updates -------------------------------------------------------------------------
 
 
 def _update(
-    session: Session, row: PlannedRow, batch: ImportBatch, *, by: User | None, at: datetime
+    session: Session,
+    rows: Sequence[PlannedRow],
+    batch: ImportBatch,
+    *,
+    by: User | None,
+    at: datetime,
 ) -> None:
-    """Save a row over its question, or turn it into a conflict or an error that says why."""
-    assert row.content is not None
-    question = session.get_one(Question, row.question_id)
-    try:
-        with session.begin_nested():
-            revision = save(
-                session,
-                question,
-                row.content,
-                seen_version=row.seen_version,
-                by=by,
-                at=at,
-                summary=f"Imported from {batch.file_name}",
-                origin=Origin.imported,
-                batch_id=batch.id,
-            )
-    except StaleEdit as error:
-        row.action, row.message, row.chosen = RowAction.conflict, str(error), False
-        return
-    except CmsError as error:
-        row.action, row.message, row.chosen = RowAction.error, str(error), False
-        return
-    row.number = question.latest_number
-    row.before = {
-        "text": revision is not None,
-        "corrections": add_corrections(session, row, question.latest_number, at),
-    }
-    values = provenance_values(row, question.latest_number)
+    """Save rows over their questions, or turn them into conflicts or errors that say why."""
+    by_question = {row.question_id: row for row in rows}
+    questions = lock_all(session, [key for key in by_question if key is not None])
+    pairs = [(question, by_question[question.id]) for question in questions]
+    current = current_contents(session, questions)
+    admitted = list(_admitted(pairs, current))
+    refused = taken_faults(session, [text for _, _, text in admitted])
+    changes: list[Rewriting] = []
+    for question, row, text in admitted:
+        if faults := refused.get(question.uid):
+            _refuse(row, RowAction.error, str(InvalidContent(faults)))
+            continue
+        before = current[question.id]
+        row.before = {"text": not same(text, before)}
+        if row.before["text"]:
+            changes.append(Rewriting.of(question, before, text))
+    rewrite(
+        session,
+        changes,
+        live={},
+        by=by,
+        at=at,
+        summary=f"Imported from {batch.file_name}",
+        origin=Origin.imported,
+        batch_id=batch.id,
+    )
+    for question, row in pairs:
+        if row.before is not None:
+            row.number = question.latest_number
+            _put_beside(session, row, batch, at)
+    session.flush()
+
+
+def _admitted(
+    pairs: Iterable[tuple[Question, PlannedRow]], current: Mapping[int, Content]
+) -> Iterator[tuple[Question, PlannedRow, Content]]:
+    """Yield the rows that keep the rules and meet the question as it was compared."""
+    for question, row in pairs:
+        assert row.content is not None
+        if question.merged_into_id is not None:
+            _refuse(row, RowAction.error, MERGED)
+            continue
+        slug = row.content.slug or question.slug
+        try:
+            text = checked(replace(row.content, uid=question.uid, slug=slug))
+        except InvalidContent as error:
+            _refuse(row, RowAction.error, str(error))
+            continue
+        text.tags = sorted(text.tags)
+        if question.latest_number != row.seen_version and not same(text, current[question.id]):
+            _refuse(row, RowAction.conflict, CHANGED)
+            continue
+        yield question, row, text
+
+
+def _refuse(row: PlannedRow, action: RowAction, message: str) -> None:
+    row.action, row.message, row.chosen = action, message, False
+
+
+def _put_beside(session: Session, row: PlannedRow, batch: ImportBatch, at: datetime) -> None:
+    """Write what a row says besides the text; `before` then holds what an undo puts back."""
+    assert row.before is not None
+    assert row.number is not None
+    if row.corrections:
+        row.before["corrections"] = add_corrections(session, row, row.number, at)
+    values = provenance_values(row, row.number)
     if values is not None:
-        held = session.get(Provenance, question.id)
+        held = session.get(Provenance, row.question_id)
         row.before["provenance"] = held.as_dict() if held else None
         session.merge(Provenance(**values))
     insert_rows(session, ImportWarning, list(warning_values(row, batch)))
-    session.flush()
 
 
 def row_values(row: PlannedRow) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """New questions in bulk: a statement for each table, not for each row."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from slugify import slugify
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import SLUG_LIMIT, Content, CorrectionItem, SourceItem, content_hash
+from cms.formats.item import SLUG_LIMIT, Content, CorrectionItem, content_hash
 from cms.models import (
     Answer,
     Correction,
@@ -24,7 +24,7 @@ from cms.models import (
     new_uid,
     question_tag,
 )
-from cms.services.content import searchable, source_rows
+from cms.services.content import searchable, source_rows, source_values
 from cms.services.planning import PlannedRow
 from cms.services.questions import slug_owners
 from cms.services.shelf import chunks
@@ -157,19 +157,9 @@ def _insert_answers(session: Session, ids: Sequence[int], contents: Sequence[Con
         [
             {"answer_id": placed[answer.uid or ""], **values}
             for answer, _ in pairs
-            for values in _source_values(answer.sources)
+            for values in source_values(answer.sources)
         ],
     )
-
-
-def _source_values(sources: Iterable[SourceItem]) -> Iterator[dict[str, Any]]:
-    for position, source in enumerate(sources):
-        yield {
-            "position": position,
-            "url": source.url,
-            "title": source.title,
-            "accessed_on": source.accessed_on,
-        }
 
 
 def provenance_values(row: PlannedRow, number: int) -> dict[str, Any] | None:

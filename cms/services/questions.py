@@ -15,7 +15,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
-from cms.formats.checks import normalized, refuse_faults
+from cms.formats.checks import Fault, normalized, refuse_faults
 from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
 from cms.models import (
     Answer,
@@ -105,7 +105,7 @@ def save(
         raise WrongState(MERGED)
     content = checked(replace(content, uid=question.uid, slug=content.slug or question.slug))
     current = content_of(question)
-    if _same(content, current):
+    if same(content, current):
         return None
     if question.latest_number != seen_version:
         raise stale(session, question, mine=content, seen_version=seen_version)
@@ -301,27 +301,37 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
 
 
 def _refuse_taken(session: Session, content: Content) -> None:
-    uid, slug = content.uid, content.slug
-    assert uid is not None
-    assert slug is not None
-    taken: list[tuple[str, str]] = []
-    if slug_taken(session, slug, uid):
-        taken.append(("slug", f"'{slug}' is, or was, another question's address. Choose another."))
+    found = taken_faults(session, [content])
+    if found:
+        raise InvalidContent(found[content.uid or ""])
+
+
+def taken_faults(session: Session, contents: Sequence[Content]) -> dict[str, list[Fault]]:
+    """Return what keeps contents from being saved because others have it, by their uids.
+
+    Contents with nothing of the kind are left out.
+    """
+    found: dict[str, list[Fault]] = defaultdict(list)
+    slugs = slug_owners(session, [content.slug for content in contents])
+    uids = [answer.uid for content in contents for answer in content.answers if answer.uid]
     owners = dict(
         session.execute(
-            select(Answer.uid, Question.uid)
-            .join(Answer.question)
-            .where(Answer.uid.in_([answer.uid for answer in content.answers if answer.uid]))
+            select(Answer.uid, Question.uid).join(Answer.question).where(Answer.uid.in_(uids))
         ).all()
     )
-    for index, answer in enumerate(content.answers):
-        if answer.uid and owners.get(answer.uid, uid) != uid:
-            taken.append((f"answers[{index}].uid", "Another question's answer has this uid."))
-    if taken:
-        raise InvalidContent(taken)
+    for content in contents:
+        assert content.uid is not None
+        if content.slug and slugs.get(content.slug, set()) - {content.uid}:
+            problem = f"'{content.slug}' is, or was, another question's address. Choose another."
+            found[content.uid].append(("slug", problem))
+        for index, answer in enumerate(content.answers):
+            if answer.uid and owners.get(answer.uid, content.uid) != content.uid:
+                problem = "Another question's answer has this uid."
+                found[content.uid].append((f"answers[{index}].uid", problem))
+    return dict(found)
 
 
-def _same(content: Content, current: Content) -> bool:
+def same(content: Content, current: Content) -> bool:
     """Whether a save would change nothing; a new answer has no uid yet and is a change."""
     return replace(content, tags=sorted(content.tags)) == current
 

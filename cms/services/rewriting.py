@@ -1,19 +1,59 @@
-"""New tags and difficulties for many questions at once: a revision each, a statement a table."""
+"""New texts for many questions at once: a revision each, a statement for each table.
+
+What `save` does for one question, `rewrite` does for thousands in one short
+transaction. Its callers check beforehand who may do so and what is asked.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from cms.formats.item import Content, content_hash
-from cms.models import AuditEvent, Question, Release, Revision, Tag, User, question_tag
+from cms.errors import WrongState
+from cms.formats.item import AnswerItem, Content, content_hash
+from cms.models import (
+    Answer,
+    AuditEvent,
+    Question,
+    Release,
+    Revision,
+    Source,
+    Tag,
+    User,
+    new_uid,
+    question_tag,
+)
+from cms.services.content import searchable, source_values
+from cms.services.shelf import chunks
 from cms.vocabulary import Origin
+
+# Rows are deleted past the session's objects.
+_APART = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """A question, which is locked, with the text that it has and the one that it gets.
+
+    Tags are uids. Answers of `after` that have no uid yet get one.
+    """
+
+    question: Question
+    before: Content
+    after: Content
+
+    @classmethod
+    def of(cls, question: Question, before: Content, after: Content) -> Rewriting:
+        answers = [replace(answer, uid=answer.uid or new_uid()) for answer in after.answers]
+        return cls(question, before, replace(after, answers=answers))
 
 
 def current_contents(session: Session, questions: Sequence[Question]) -> dict[int, Content]:
@@ -54,27 +94,31 @@ def numbered_contents(session: Session, numbers: Mapping[int, int]) -> dict[int,
 
 def rewrite(
     session: Session,
-    contents: Sequence[tuple[Question, Content]],
+    changes: Sequence[Rewriting],
     *,
     live: Mapping[int, Release],
     by: User | None,
     at: datetime,
     summary: str,
     origin: Origin,
-    operation: int,
+    batch_id: int | None = None,
+    **told: Any,
 ) -> None:
-    """Give questions, which are locked, contents that differ in tags and difficulty alone.
+    """Give questions other texts, each with a revision and an audit event, as a save does.
 
-    Each gets a revision and an audit event, as a save makes them. Those of
-    whose ids `live` holds a release have their new revision as the published
-    one: the caller refreshes the shelf.
+    Those of whose ids `live` holds a release have their new revision as the
+    published one: the caller refreshes the shelf. `told` goes into the audit.
     """
-    _put_tags(session, contents)
+    if not changes:
+        return
+    _put_tags(session, changes)
+    _put_answers(session, [each for each in changes if each.before.answers != each.after.answers])
     revisions, events = [], []
-    for question, content in contents:
+    for change in changes:
+        question, content = change.question, change.after
         release = live.get(question.id)
+        _put_text(question, change.before, content)
         question.latest_number += 1
-        question.difficulty = content.difficulty
         question.updated_at = at
         if release is not None:
             question.published_number = question.latest_number
@@ -86,8 +130,9 @@ def rewrite(
                 "content_hash": content_hash(content),
                 "author_id": by.id if by else None,
                 "created_at": at,
-                "summary": summary,
+                "summary": summary[:500],
                 "origin": origin,
+                "batch_id": batch_id,
                 "release": release.number if release else None,
             }
         )
@@ -100,21 +145,141 @@ def rewrite(
                 "data": {
                     "revision": question.latest_number,
                     "origin": origin.value,
-                    "operation": operation,
+                    **told,
                     **({"release": release.number} if release else {}),
                 },
             }
         )
-    if revisions:
-        session.execute(insert(Revision), revisions)
-        session.execute(insert(AuditEvent), events)
+    session.execute(insert(Revision), revisions)
+    session.execute(insert(AuditEvent), events)
     session.flush()
 
 
-def _put_tags(session: Session, contents: Sequence[tuple[Question, Content]]) -> None:
+def restore_texts(
+    session: Session,
+    numbers: Mapping[Question, int],
+    *,
+    live: Mapping[int, Release],
+    by: User | None,
+    at: datetime,
+    summary: str,
+    **told: Any,
+) -> None:
+    """Append a revision with the text of an earlier one, by its number, to each question.
+
+    :raises WrongState: when a tag of such a text was deleted since
+    """
+    questions = list(numbers)
+    texts = numbered_contents(session, {each.id: number for each, number in numbers.items()})
+    _refuse_lost_tags(session, texts.values())
+    current = current_contents(session, questions)
+    rewrite(
+        session,
+        [Rewriting.of(each, current[each.id], texts[each.id]) for each in questions],
+        live=live,
+        by=by,
+        at=at,
+        summary=summary,
+        origin=Origin.undo,
+        **told,
+    )
+
+
+def _refuse_lost_tags(session: Session, texts: Iterable[Content]) -> None:
+    uids = {uid for text in texts for uid in text.tags}
+    if uids - set(session.scalars(select(Tag.uid).where(Tag.uid.in_(uids)))):
+        raise WrongState(
+            "A tag that these questions had was deleted since, so this cannot be undone. "
+            "Nothing was undone."
+        )
+
+
+def _put_text(question: Question, before: Content, after: Content) -> None:
+    """Write what stands in a question's own row, where it changed."""
+    question.difficulty = after.difficulty
+    if replace(before, tags=[], difficulty=None) == replace(after, tags=[], difficulty=None):
+        return
+    assert after.slug is not None
+    question.slug = after.slug
+    question.stem = after.stem
+    question.context = after.context
+    question.search_text = searchable(after)
+
+
+def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:
+    """Write answers that came, changed or went, with their sources."""
+    ids = [change.question.id for change in changes]
+    columns = (Answer.question_id, Answer.uid, Answer.id)
+    held = {
+        (question_id, uid): key
+        for question_id, uid, key in session.execute(
+            select(*columns).where(Answer.question_id.in_(ids))
+        )
+    }
+    gone = dict(held)
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    cited: list[tuple[str, AnswerItem]] = []
+    for change in changes:
+        before = {answer.uid: answer for answer in change.before.answers}
+        places = {answer.uid: place for place, answer in enumerate(change.before.answers)}
+        for place, answer in enumerate(change.after.answers):
+            assert answer.uid is not None
+            key = gone.pop((change.question.id, answer.uid), None)
+            former = before.get(answer.uid)
+            if key is not None and former == answer and places[answer.uid] == place:
+                continue
+            row = {
+                "position": place,
+                "label": answer.label,
+                "body": answer.body,
+                "applies_to": answer.applies_to,
+            }
+            if key is None:
+                new.append({**row, "question_id": change.question.id, "uid": answer.uid})
+            else:
+                changed.append({**row, "id": key})
+            if former is None or former.sources != answer.sources:
+                cited.append((answer.uid, answer))
+    for some in chunks(list(gone.values())):
+        session.execute(delete(Answer).where(Answer.id.in_(some)), execution_options=_APART)
+    if changed:
+        session.execute(update(Answer), changed)
+    if new:
+        session.execute(insert(Answer), new)
+    _put_sources(session, cited)
+
+
+def _put_sources(session: Session, cited: Sequence[tuple[str, AnswerItem]]) -> None:
+    for some in chunks(cited):
+        keys = dict(
+            session.execute(
+                select(Answer.uid, Answer.id).where(Answer.uid.in_([uid for uid, _ in some]))
+            ).all()
+        )
+        session.execute(
+            delete(Source).where(Source.answer_id.in_(list(keys.values()))),
+            execution_options=_APART,
+        )
+        rows = [
+            {"answer_id": keys[uid], **values}
+            for uid, answer in some
+            for values in source_values(answer.sources)
+        ]
+        if rows:
+            session.execute(insert(Source), rows)
+
+
+def _put_tags(session: Session, changes: Sequence[Rewriting]) -> None:
     """Write what changed of the questions' tags, a statement for each tag that goes."""
-    wanted = {question.id: set(content.tags) for question, content in contents}
-    uids = set().union(*wanted.values()) if wanted else set()
+    wanted = {
+        change.question.id: set(change.after.tags)
+        for change in changes
+        if change.before.tags != change.after.tags
+    }
+    if not wanted:
+        return
+    uids = set().union(*wanted.values())
     ids = dict(session.execute(select(Tag.uid, Tag.id).where(Tag.uid.in_(uids))).all())
     after = {(key, ids[uid]) for key, tags in wanted.items() for uid in tags}
     before = {

@@ -7,17 +7,15 @@ in one release. Numbers never go back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec.structs import replace
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cms.errors import WrongState
-from cms.formats.item import Content
-from cms.models import BulkOperation, BulkRow, ImportWarning, Question, Release, Tag, User
+from cms.models import BulkOperation, BulkRow, ImportWarning, Question, Release, User
 from cms.services import shelf
 from cms.services.audit import record
 from cms.services.bulk import VERBS, allowed, perform
@@ -25,11 +23,11 @@ from cms.services.decks import put_decks
 from cms.services.jobs import Attempt
 from cms.services.keeping import put_rows
 from cms.services.permissions import require_writer
-from cms.services.questions import lock_all, save
+from cms.services.questions import lock_all
 from cms.services.releases import open_release
-from cms.services.rewriting import current_contents, numbered_contents, rewrite
+from cms.services.rewriting import restore_texts
 from cms.services.states import Kept, put_state, state_of, unpacked
-from cms.vocabulary import ChangeKind, Origin, RowAction
+from cms.vocabulary import ChangeKind, RowAction
 
 # Questions that a refusal names; the others are counted.
 NAMED = 3
@@ -194,58 +192,20 @@ def _put_back_some(undo: _Undo, pairs: Sequence[tuple[Question, Done]]) -> None:
 
 def _put_texts(undo: _Undo, pairs: Sequence[tuple[Question, Done]]) -> None:
     """Append a revision with the text that each question had; live where the undone one was."""
-    texts = numbered_contents(
-        undo.session, {question.id: done.kept.was.latest_number for question, done in pairs}
-    )
-    _refuse_lost_tags(undo.session, texts.values())
-    current = current_contents(undo.session, [question for question, _ in pairs])
-    alike: list[tuple[Question, Content]] = []
     live: dict[int, Release] = {}
     for question, done in pairs:
         require_writer(undo.by, question)
-        text, held = texts[question.id], current[question.id]
         if done.kept.left.published_number == done.number:
             live[question.id] = undo.open_release()
-        if replace(held, tags=text.tags, difficulty=text.difficulty) == text:
-            alike.append((question, text))
-        else:
-            _save(undo, question, text, live.get(question.id))
-    rewrite(
+    restore_texts(
         undo.session,
-        alike,
+        {question: done.kept.was.latest_number for question, done in pairs},
         live=live,
         by=undo.by,
         at=undo.at,
         summary=undo.summary,
-        origin=Origin.undo,
         operation=undo.operation,
     )
-
-
-def _save(undo: _Undo, question: Question, text: Content, release: Release | None) -> None:
-    """Save a text of which more than tags and difficulty is to come back."""
-    revision = save(
-        undo.session,
-        question,
-        text,
-        seen_version=question.latest_number,
-        by=undo.by,
-        at=undo.at,
-        summary=undo.summary,
-        origin=Origin.undo,
-    )
-    if release is not None and revision is not None:
-        question.published_number = revision.number
-        revision.release = release.number
-
-
-def _refuse_lost_tags(session: Session, texts: Iterable[Content]) -> None:
-    uids = {uid for text in texts for uid in text.tags}
-    if uids - set(session.scalars(select(Tag.uid).where(Tag.uid.in_(uids)))):
-        raise WrongState(
-            "A tag that these questions had was deleted since, so this cannot be undone. "
-            "Nothing was undone."
-        )
 
 
 def _tell(undo: _Undo, uid: str) -> None:

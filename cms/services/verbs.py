@@ -23,7 +23,7 @@ from cms.services.keeping import keep_rows
 from cms.services.permissions import require_writer
 from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
 from cms.services.releases import open_release
-from cms.services.rewriting import current_contents, rewrite
+from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.states import Kept, State, packed, state_of
 from cms.services.warnings import acknowledge
 from cms.vocabulary import ChangeKind, Difficulty, Origin, RowAction, Stage
@@ -276,7 +276,7 @@ def _rewriting(change: Callable[[Content, dict[str, Any]], Content], unchanged: 
             changed, was = _changed(work, questions, change, unchanged)
             live = {
                 question.id: work.open_release()
-                for question, _ in changed
+                for question in (each.question for each in changed)
                 if question.published_number == question.latest_number
             }
             rewrite(
@@ -289,8 +289,9 @@ def _rewriting(change: Callable[[Content, dict[str, Any]], Content], unchanged: 
                 origin=Origin.bulk,
                 operation=work.operation,
             )
-            for question, _ in changed:
-                work.done(question, was[question.id], number=question.latest_number)
+            for each in changed:
+                done = each.question
+                work.done(done, was[done.id], number=done.latest_number)
             went_live += live
         if work.release is not None:
             count = len(went_live)
@@ -307,10 +308,10 @@ def _changed(
     questions: Sequence[Question],
     change: Callable[[Content, dict[str, Any]], Content],
     unchanged: str,
-) -> tuple[list[tuple[Question, Content]], dict[int, State]]:
+) -> tuple[list[Rewriting], dict[int, State]]:
     """Return who gets which new content, and the state before; the others are left alone."""
     contents = current_contents(work.session, questions)
-    changed: list[tuple[Question, Content]] = []
+    changed: list[Rewriting] = []
     for question in questions:
         before = contents[question.id]
         try:
@@ -324,8 +325,8 @@ def _changed(
         if after == before:
             work.leave(question, unchanged, RowAction.unchanged)
         else:
-            changed.append((question, after))
-    return changed, {question.id: state_of(question) for question, _ in changed}
+            changed.append(Rewriting(question, before, after))
+    return changed, {each.question.id: state_of(each.question) for each in changed}
 
 
 def _with_tag(content: Content, given: dict[str, Any]) -> Content:

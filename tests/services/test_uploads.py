@@ -242,7 +242,7 @@ def test_a_question_that_changed_since_it_was_shown_is_left_alone(talk: Conversa
     save(talk.session, held, content(held.stem, "Desk."), seen_version=1, by=None, at=AT)
     talk.write(batch)
     assert talk.actions(batch) == [("conflict", False), ("create", True)]
-    assert "changed after you were shown this row" in talk.rows(batch)[0].message
+    assert "changed after it was compared with this row" in talk.rows(batch)[0].message
     assert talk.question("What is held?").answers[0].body == "Desk."
     assert count(talk.session, Question) == 2
 
