@@ -41,7 +41,7 @@ def run(step: str, folder: Path) -> None:
     at = datetime.now(UTC)
     with app.app_context():
         session = db.session()
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         if step == "set up":
             flask_migrate.upgrade()
             upload = Upload("bank.json", (folder / "bank.json").read_bytes())
@@ -58,8 +58,8 @@ def run(step: str, folder: Path) -> None:
                 operation = bulk.begin(session, verb, ids, arguments, by=None, at=at)
                 bulk.perform(session, operation, at=at)
         session.commit()
-        seconds = time.perf_counter() - start
-    print(seconds, peak_memory())
+        seconds, busy = time.perf_counter() - start, time.process_time() - busy
+    print(seconds, busy, peak_memory())
 
 
 def main(count: int) -> None:
@@ -76,8 +76,12 @@ def main(count: int) -> None:
                 text=True,
                 check=True,
             )
-            seconds, peak = child.stdout.split()
-            print(f"{step:14} {float(seconds):8.2f} s {int(peak) / 1024:8.0f} MB")
+            seconds, busy, peak = child.stdout.split()
+            print(
+                f"{step:14} {float(seconds):8.2f} s {float(busy):8.2f} s of processor time"
+                f" {int(peak) / 1024:8.0f} MB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

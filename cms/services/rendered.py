@@ -6,13 +6,14 @@ that no page view ever runs Markdown.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from cms.formats.item import AnswerItem, CorrectionItem, Item, SourceItem
-from cms.markup import render, render_inline
+from cms.markup import plain_text, render, render_inline, summarize
 from cms.vocabulary import CorrectionKind
 
 Proofs = Mapping[str, Mapping[str, str]]
@@ -113,3 +114,17 @@ def render_correction(correction: CorrectionItem) -> RenderedCorrection:
         answer=correction.answer,
         credit=correction.credit,
     )
+
+
+def summary_of(item: Item) -> str:
+    """Return a line for lists: from the answer labeled 'Short', else from the canonical one."""
+    short = next((a for a in item.answers if a.label.casefold() == "short"), None)
+    answer = short or next(iter(item.answers), None)
+    return summarize(plain_text(answer.body)) if answer else ""
+
+
+def title_key(stem: str) -> str:
+    """Return the form by which titles sort: folded, without accents or outer punctuation."""
+    decomposed = unicodedata.normalize("NFKD", stem).casefold()
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]

@@ -3,7 +3,6 @@
 Every function here runs inside a release that the caller opened.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cms.formats.item import Content, Item
-from cms.markup import plain_text, summarize
 from cms.models import (
     Change,
     Provenance,
@@ -33,7 +31,7 @@ from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
-from cms.services.rendered import Proofs, reads_the_same, render_item
+from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of, title_key
 from cms.services.samples import proofs
 from cms.vocabulary import ChangeKind
 
@@ -224,20 +222,6 @@ def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[s
         "search_text": searchable(item),
         "corrections": len(item.corrections),
     }
-
-
-def summary_of(item: Item) -> str:
-    """Return a line for lists: from the answer labeled 'Short', else from the canonical one."""
-    short = next((a for a in item.answers if a.label.casefold() == "short"), None)
-    answer = short or next(iter(item.answers), None)
-    return summarize(plain_text(answer.body)) if answer else ""
-
-
-def title_key(stem: str) -> str:
-    """Return the form by which titles sort: folded, without accents or outer punctuation."""
-    decomposed = unicodedata.normalize("NFKD", stem).casefold()
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]
 
 
 def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> None:

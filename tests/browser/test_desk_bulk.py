@@ -121,6 +121,10 @@ def test_the_pages_of_bulk_work_have_no_faults(
     page.goto("/admin/questions/")
     page.locator("summary", has_text="Export").click()
     found["list"] = faults_of(page)
+    menu = page.locator(".carry .menu").bounding_box()
+    assert menu
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= width
     page.locator("summary", has_text="Export").click()
     page.locator("[data-whole]").check()
     page.get_by_label("What to do").select_option("Replace a tag")

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from cms import create_app
-from cms.web.public import exports
+from cms.web import sending
 from tests.conftest import dispose
 from tests.factories import make_bank
 
@@ -113,7 +113,7 @@ def test_a_large_export_is_sent_from_a_file_and_leaves_none_open(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = client.get("/export/bank.json").data
-    monkeypatch.setattr(exports, "SPOOL", 100)
+    monkeypatch.setattr(sending, "SPOOL", 100)
     large = client.get("/export/bank.json", buffered=True)
     assert large.data == small
     assert large.content_length == len(small)

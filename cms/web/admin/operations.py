@@ -52,7 +52,7 @@ class OperationsView(TableView):
     column_filters = (
         ListFilter(
             "verb",
-            "Verb",
+            "What",
             lambda value: BulkOperation.verb == value,
             [(name, verb.words) for name, verb in VERBS.items()],
         ),
