@@ -21,7 +21,6 @@ from cms.models import (
     DeckMember,
     ImportBatch,
     ImportRow,
-    ImportWarning,
     Provenance,
     Question,
     User,
@@ -29,10 +28,9 @@ from cms.models import (
 from cms.services.audit import record
 from cms.services.inserting import (
     add_corrections,
+    add_warnings,
     insert_questions,
-    insert_rows,
     provenance_values,
-    warning_values,
 )
 from cms.services.permissions import require
 from cms.services.planning import Plan, PlannedRow, plan
@@ -182,7 +180,7 @@ def _update(
     values = provenance_values(row, question.latest_number)
     if values is not None:
         session.merge(Provenance(**values))
-    insert_rows(session, ImportWarning, list(warning_values(row, batch)))
+    add_warnings(session, row, batch)
     session.flush()
 
 

@@ -28,6 +28,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _acknowledge_mended()
+    op.drop_column("import_warning", "mended_in")
     op.drop_index("ix_question_stem_key", "question")
     op.drop_column("question", "stem_key")
     with op.batch_alter_table("import_row") as batch_op:
@@ -254,6 +256,7 @@ def _extend_imports() -> None:
         batch_op.create_index(batch_op.f("ix_import_batch_undone_by_id"), ["undone_by_id"])
         batch_op.create_index(batch_op.f("ix_import_batch_job_id"), ["job_id"])
     op.execute("UPDATE import_batch SET planned_at = at, applied_at = at")
+    op.add_column("import_warning", sa.Column("mended_in", sa.Integer(), nullable=True))
     for column in (
         sa.Column("stated", sa.Text(), nullable=True),
         sa.Column("chosen", sa.Boolean(), nullable=False, server_default=sa.false()),
@@ -262,6 +265,15 @@ def _extend_imports() -> None:
         sa.Column("before", sa.JSON(), nullable=True),
     ):
         op.add_column("import_row", column)
+
+
+def _acknowledge_mended() -> None:
+    """What was mended is acknowledged to the code before, which knows no other way."""
+    revision = "FROM revision WHERE question_id = import_warning.question_id AND number = mended_in"
+    op.execute(
+        f"UPDATE import_warning SET acknowledged_at = (SELECT created_at {revision}), "  # noqa: S608
+        f"acknowledged_by_id = (SELECT author_id {revision}) WHERE mended_in IS NOT NULL"
+    )
 
 
 def _key_stems() -> None:

@@ -18,6 +18,7 @@ from cms.models import Correction, ImportWarning, Question, Tag, question_tag
 from cms.services import queues
 from cms.services.permissions import may
 from cms.services.search import ranked
+from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
 from cms.web.admin.base import (
     PAGE_SIZE,
@@ -141,9 +142,7 @@ class QuestionsView(EditorPages, HistoryPages, TableView):
         self._template_args["open_corrections"] = _counted(
             Correction.question_id, ids, Correction.status == CorrectionStatus.open
         )
-        self._template_args["open_warnings"] = _counted(
-            ImportWarning.question_id, ids, ImportWarning.acknowledged_at.is_(None)
-        )
+        self._template_args["open_warnings"] = _counted(ImportWarning.question_id, ids, is_open())
         return count, rows
 
     def get_actions_list(self) -> tuple[list[tuple[str, str]], dict[str, str]]:
