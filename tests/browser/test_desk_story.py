@@ -57,7 +57,7 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     expect(page.get_by_text("No longer in the text: saving closes")).to_be_visible()
     page.get_by_role("button", name="Save", exact=False).first.click()
     expect(
-        page.get_by_text("Saved as revision 2. It mends 1 passage with an import warning.")
+        page.get_by_text("Saved as revision 2. It closes 1 import warning as mended.")
     ).to_be_visible()
     expect(page.get_by_text("1 dealt with")).to_be_visible()
     page.locator("#corrections summary", has_text="Accept").click()

@@ -101,7 +101,7 @@ def test_a_note_tells_what_becomes_of_its_passage_while_one_types(
     text_of(page, 0).fill(MENDED)
     page.keyboard.press("Control+s")
     expect(
-        page.get_by_text("Saved as revision 2. It mends 2 passages with an import")
+        page.get_by_text("Saved as revision 2. It closes 2 import warnings as mended.")
     ).to_be_visible()
     expect(page.locator(".warning")).to_have_count(1)
 
@@ -154,7 +154,7 @@ def test_an_answers_own_page_does_the_same(site: Site, open_page: Open) -> None:
     expect(text_of(page)).to_have_value(f"{HOLE} Typed.")
     text_of(page).fill(MENDED)
     page.keyboard.press("Control+s")
-    expect(page.get_by_text("Saved as revision 2. It mends 2 passages")).to_be_visible()
+    expect(page.get_by_text("Saved as revision 2. It closes 2 import warnings")).to_be_visible()
 
 
 def test_publishing_leads_to_the_first_warning(site: Site, open_page: Open) -> None:
@@ -180,7 +180,7 @@ def test_all_of_it_works_without_scripts(site: Site, open_page: Open) -> None:
     expect(text_of(page)).to_have_value(f"{HOLE} Typed.")
     text_of(page).fill(MENDED)
     page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Saved as revision 2. It mends 2 passages")).to_be_visible()
+    expect(page.get_by_text("Saved as revision 2. It closes 2 import warnings")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -85,6 +85,8 @@ def test_a_warning_stands_under_the_field_that_has_its_passage(
         "stem": [f"warning-{stem.id}"],
         "answers[1].body": [f"warning-{made.id}"],
     }
+    # The bar says how many there are, and leads to the first.
+    assert f'<a class="pill warm" href="#warning-{stem.id}">2 warnings</a>' in page
     html = note(page, made)
     assert "A word is missing." in html
     assert "<blockquote>is , and</blockquote>" in html
@@ -242,7 +244,7 @@ def test_a_save_that_mends_says_so_and_keeps_it_on_record(
     url = editor_of(question)
     done = submit(desk, url, **{"answers[1].body": MENDED})
     page = desk.get(done.location).text
-    assert notes_of(page) == ["Saved as revision 2. It mends 1 passage with an import warning."]
+    assert notes_of(page) == ["Saved as revision 2. It closes 1 import warning as mended."]
     assert regions(page) == {}
     assert "1 dealt with" in page
     assert re.search(r'mended in <a href="[^"]*/revisions/2/">r2</a> by The editor', page)

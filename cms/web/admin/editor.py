@@ -291,7 +291,7 @@ def _mended(question: Question) -> str:
     count = count_mended(db.session(), question, question.latest_number)
     if not count:
         return ""
-    return f" It mends {count_of(count, 'passage')} with an import warning."
+    return f" It closes {count_of(count, 'import warning')} as mended."
 
 
 def _posted() -> QuestionForm:

@@ -104,12 +104,13 @@ document.addEventListener('submit', async (event) => {
     form.requestSubmit(button);
     return;
   }
+  const region = button?.closest('[data-warnings]');
   const warnings = [...document.querySelectorAll('[data-warnings]')].map((each) => each.id);
   for (const id of [...REGIONS, ...warnings]) {
     const [here, there] = [document.getElementById(id), page.getElementById(id)];
     if (here && there) here.replaceChildren(...there.childNodes);
   }
-  document.dispatchEvent(new CustomEvent('desk:refreshed'));
+  document.dispatchEvent(new CustomEvent('desk:refreshed', { detail: region }));
   // A button in the text leaves one where one is; what went wrong is shown all the same.
   const notes = document.getElementById('notes');
   if (asked === form || notes.querySelector('.error')) notes.scrollIntoView({ block: 'nearest' });

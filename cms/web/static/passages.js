@@ -77,9 +77,11 @@ document.addEventListener('click', (event) => {
 });
 
 form.addEventListener('input', tellAll);
-document.addEventListener('desk:refreshed', () => {
+document.addEventListener('desk:refreshed', ({ detail: region }) => {
   tellAll();
   // The button that was pressed is gone with its note: go on with the next one.
-  if (document.activeElement === document.body) (document.querySelector('.warning') || document.getElementById('main')).focus();
+  if (document.activeElement !== document.body) return;
+  const next = region?.querySelector('.warning') || document.querySelector('.warning') || document.getElementById('main');
+  next.focus();
 });
 tellAll();
