@@ -59,11 +59,15 @@ def make_published(session: Session, stem: str = "What is a view?", **fields: An
     return question
 
 
-def make_warning(session: Session, question: Question, passage: str = "is , and") -> ImportWarning:
+def make_warning(
+    session: Session,
+    question: Question,
+    passage: str = "is , and",
+    kind: str = "hole",
+    message: str = "A word is missing.",
+) -> ImportWarning:
     """An open import warning, committed."""
-    warning = ImportWarning(
-        question_id=question.id, kind="hole", message="A word is missing.", passage=passage
-    )
+    warning = ImportWarning(question_id=question.id, kind=kind, message=message, passage=passage)
     session.add(warning)
     session.commit()
     return warning

@@ -17,7 +17,10 @@ from cms.models import Base, Publication, Question
 from cms.services import search
 from cms.services.importing import apply, plan_file
 from cms.services.publishing import publish
-from tests.factories import AT
+from cms.services.questions import save
+from cms.vocabulary import Role
+from tests.conftest import add_user
+from tests.factories import AT, content, make_question, make_warning
 
 
 def test_the_head_of_the_history_equals_the_models(app: Flask) -> None:
@@ -82,3 +85,26 @@ def test_the_migrated_check_knows_every_word_of_its_vocabulary_and_no_other(
             if each["name"] == f"ck_{table}_{vocabulary.name}"
         ]
     assert set(re.findall(r"'(\w+)'", check)) == set(vocabulary.enums)
+
+
+def test_what_was_mended_is_acknowledged_to_the_code_before(app: Flask) -> None:
+    with app.app_context():
+        with Session(db.engine) as session:
+            editor = add_user(session, "Edith", Role.editor)
+            question = make_question(session, body="It is , and.")
+            make_warning(session, question)
+            make_warning(session, question, "still here")
+            changed = content(question.stem, "Mended.")
+            save(session, question, changed, seen_version=1, by=editor, at=AT)
+            editor_id = editor.id
+            session.commit()
+        flask_migrate.downgrade(revision="0001")
+        with db.engine.begin() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT acknowledged_at IS NOT NULL, acknowledged_by_id"
+                    " FROM import_warning ORDER BY id"
+                )
+            ).all()
+        assert [(bool(when), who) for when, who in rows] == [(True, editor_id), (False, None)]
+        flask_migrate.upgrade()

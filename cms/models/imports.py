@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, and_
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from cms.models.accounts import User
 from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText
 from cms.models.batches import BatchRow
 from cms.models.jobs import Job
-from cms.models.questions import Question
+from cms.models.questions import Question, Revision
 
 
 class ImportBatch(Base):
@@ -107,7 +107,10 @@ class Provenance(Base):
 
 
 class ImportWarning(Base):
-    """A passage that looked damaged on import; somebody mends or acknowledges it."""
+    """A passage that looked damaged on import; somebody mends or acknowledges it.
+
+    `mended_in` is the number of the revision whose text no longer has the passage.
+    """
 
     __tablename__ = "import_warning"
     __table_args__ = IDS_ARE_NEVER_REUSED
@@ -122,6 +125,14 @@ class ImportWarning(Base):
     passage: Mapped[LongText] = mapped_column(default="")
     acknowledged_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     acknowledged_at: Mapped[datetime | None] = mapped_column(index=True)
+    mended_in: Mapped[int | None]
 
     question: Mapped[Question] = relationship()
     acknowledged_by: Mapped[User | None] = relationship()
+    mended: Mapped[Revision | None] = relationship(
+        primaryjoin=lambda: and_(
+            foreign(ImportWarning.question_id) == Revision.question_id,
+            foreign(ImportWarning.mended_in) == Revision.number,
+        ),
+        viewonly=True,
+    )

@@ -24,7 +24,6 @@ from cms.models import (
     DeckMember,
     ImportBatch,
     ImportRow,
-    ImportWarning,
     Provenance,
     Question,
     Tag,
@@ -34,10 +33,9 @@ from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.inserting import (
     add_corrections,
+    add_warnings,
     insert_questions,
-    insert_rows,
     provenance_values,
-    warning_values,
 )
 from cms.services.permissions import require
 from cms.services.planning import Plan, PlannedRow, plan
@@ -264,7 +262,7 @@ def _put_beside(session: Session, row: PlannedRow, batch: ImportBatch, at: datet
         held = session.get(Provenance, row.question_id)
         row.before["provenance"] = held.as_dict() if held else None
         session.merge(Provenance(**values))
-    insert_rows(session, ImportWarning, list(warning_values(row, batch)))
+    add_warnings(session, row, batch)
 
 
 def row_values(row: PlannedRow) -> dict[str, Any]:

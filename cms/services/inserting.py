@@ -191,6 +191,16 @@ def warning_values(row: PlannedRow, batch: ImportBatch) -> Iterator[dict[str, An
         }
 
 
+def add_warnings(session: Session, row: PlannedRow, batch: ImportBatch) -> None:
+    """Add the warnings of an updated question, but for those that it has, open or dealt with."""
+    told = (ImportWarning.kind, ImportWarning.message, ImportWarning.passage)
+    statement = select(*told).where(ImportWarning.question_id == row.question_id)
+    held = {tuple(each) for each in session.execute(statement)}
+    values = warning_values(row, batch)
+    new = [w for w in values if (w["kind"], w["message"], w["passage"]) not in held]
+    insert_rows(session, ImportWarning, new)
+
+
 def _insert_identified(
     session: Session, table: type[Question] | type[Answer], rows: list[dict[str, Any]]
 ) -> dict[str, int]:

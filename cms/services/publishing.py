@@ -15,6 +15,7 @@ from cms.services.chunks import chunks
 from cms.services.permissions import require
 from cms.services.questions import lock, lock_all
 from cms.services.releases import open_release
+from cms.services.warnings import is_open
 from cms.vocabulary import ChangeKind, Role, Stage
 
 UNANSWERED = "It has no answer. Write one."
@@ -187,7 +188,7 @@ def _with_open_warnings(session: Session, ids: Sequence[int]) -> set[int]:
     return set(
         session.scalars(
             select(ImportWarning.question_id)
-            .where(ImportWarning.question_id.in_(ids), ImportWarning.acknowledged_at.is_(None))
+            .where(ImportWarning.question_id.in_(ids), is_open())
             .distinct()
         )
     )
@@ -213,7 +214,7 @@ def _acknowledge(session: Session, ids: set[int], *, by: User | None, at: dateti
         return
     session.execute(
         update(ImportWarning)
-        .where(ImportWarning.question_id.in_(ids), ImportWarning.acknowledged_at.is_(None))
+        .where(ImportWarning.question_id.in_(ids), is_open())
         .values(acknowledged_at=at, acknowledged_by_id=by.id if by else None)
         .execution_options(synchronize_session="fetch")
     )

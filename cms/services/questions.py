@@ -39,6 +39,7 @@ from cms.services.content import (
     source_rows,
 )
 from cms.services.permissions import require, require_writer
+from cms.services.warnings import settle
 from cms.text import unique_name
 from cms.vocabulary import Origin, Role, Stage
 
@@ -115,6 +116,7 @@ def save(
     revision = _append(
         session, question, by=by, at=at, summary=summary, origin=origin, batch_id=batch_id
     )
+    settle(session, question, revision.number, before=current, after=content, by=by, at=at)
     record(
         session,
         by=by,

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from cms.models import Answer, Correction, ImportWarning, Question, Source
+from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Stage
 
 # A count stops here and reads '99+': a queue's length costs the same in every bank.
@@ -29,7 +30,7 @@ def has_open_correction() -> ColumnElement[bool]:
 
 def has_warning() -> ColumnElement[bool]:
     """Whether a passage that looked damaged on import is neither mended nor acknowledged."""
-    waiting = select(ImportWarning.question_id).where(ImportWarning.acknowledged_at.is_(None))
+    waiting = select(ImportWarning.question_id).where(is_open())
     return Question.id.in_(waiting)
 
 

@@ -33,6 +33,7 @@ from cms.models import (
 )
 from cms.services.chunks import chunks
 from cms.services.content import searchable, source_values
+from cms.services.warnings import settle_all
 from cms.vocabulary import Origin
 
 # Rows are deleted past the session's objects.
@@ -153,6 +154,9 @@ def rewrite(
     session.execute(insert(Revision), revisions)
     session.execute(insert(AuditEvent), events)
     session.flush()
+    settle_all(
+        session, [(each.question, each.before, each.after) for each in changes], by=by, at=at
+    )
 
 
 def restore_texts(

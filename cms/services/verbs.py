@@ -25,7 +25,7 @@ from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
 from cms.services.releases import open_release
 from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.states import Kept, State, packed, state_of
-from cms.services.warnings import acknowledge
+from cms.services.warnings import acknowledge, is_open
 from cms.vocabulary import ChangeKind, Difficulty, Origin, RowAction, Stage
 
 
@@ -184,7 +184,7 @@ def acknowledge_warnings(work: Work) -> None:
             select(ImportWarning)
             .where(
                 ImportWarning.question_id.in_([question.id for question in questions]),
-                ImportWarning.acknowledged_at.is_(None),
+                is_open(),
             )
             .order_by(ImportWarning.id)
         ):

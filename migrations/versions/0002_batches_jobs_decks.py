@@ -28,6 +28,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _acknowledge_mended()
+    op.drop_column("import_warning", "mended_in")
     op.drop_index("ix_question_stem_key", "question")
     op.drop_column("question", "stem_key")
     with op.batch_alter_table("import_row") as batch_op:
@@ -256,6 +258,7 @@ def _extend_imports() -> None:
         batch_op.create_index(batch_op.f("ix_import_batch_undone_by_id"), ["undone_by_id"])
         batch_op.create_index(batch_op.f("ix_import_batch_job_id"), ["job_id"])
     op.execute("UPDATE import_batch SET planned_at = at, applied_at = at")
+    op.add_column("import_warning", sa.Column("mended_in", sa.Integer(), nullable=True))
     with op.batch_alter_table("import_row", table_kwargs=never_reused) as batch_op:
         batch_op.add_column(sa.Column("stated", sa.Text(), nullable=True))
         batch_op.add_column(
@@ -265,6 +268,15 @@ def _extend_imports() -> None:
         batch_op.add_column(sa.Column("warnings", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("number", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("before", sa.JSON(), nullable=True))
+
+
+def _acknowledge_mended() -> None:
+    """What was mended is acknowledged to the code before, which knows no other way."""
+    revision = "FROM revision WHERE question_id = import_warning.question_id AND number = mended_in"
+    op.execute(
+        f"UPDATE import_warning SET acknowledged_at = (SELECT created_at {revision}), "  # noqa: S608
+        f"acknowledged_by_id = (SELECT author_id {revision}) WHERE mended_in IS NOT NULL"
+    )
 
 
 def _key_stems() -> None:

@@ -29,7 +29,7 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     page.get_by_role("link", name=question.stem).click()
 
     # The warning leads to the passage.
-    page.get_by_role("button", name="Go there").click()
+    page.get_by_role("link", name="Mend").click()
     text = page.get_by_label("Answer text")
     expect(text).to_be_focused()
     selected = text.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
@@ -53,12 +53,13 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     expect(page.get_by_role("button", name="Take off flask/cli")).to_be_visible()
     address.fill("https://flask.palletsprojects.com/cli/")
 
-    # … the warning and the correction are decided beside it, without losing what is typed …
-    page.get_by_role("button", name="Mended, or right as it stands").click()
-    expect(page.get_by_text("Acknowledged.")).to_be_visible()
-    expect(text).to_have_value(MENDED)
+    # … saving closes the warning as mended; the correction is decided beside the text …
+    expect(page.get_by_text("No longer in the text: saving closes")).to_be_visible()
     page.get_by_role("button", name="Save", exact=False).first.click()
-    expect(page.get_by_text("Saved as revision 2.")).to_be_visible()
+    expect(
+        page.get_by_text("Saved as revision 2. It closes 1 import warning as mended.")
+    ).to_be_visible()
+    expect(page.get_by_text("1 dealt with")).to_be_visible()
     page.locator("#corrections summary", has_text="Accept").click()
     page.get_by_role("button", name="Accept", exact=True).click()
     expect(page.get_by_text("Accepted: it goes public with its fix.")).to_be_visible()

@@ -16,7 +16,7 @@ from cms.extensions import db
 from cms.models import LoginSession, Question, Revision, Tag
 from cms.services.content import content_of
 from cms.vocabulary import Role, Stage
-from tests.factories import AT, make_published, make_question, make_warning
+from tests.factories import AT, make_published, make_question
 from tests.web.pages import fields_of, notes_of, reread, revision_of, submit
 
 AsRole = Callable[[Role | None], FlaskClient]
@@ -384,36 +384,6 @@ def test_publish_saves_and_publishes(desk: FlaskClient, session: Session) -> Non
     ]
     assert reread(session, question).published_number == 2
     assert "Public?" in desk.get(f"/questions/{question.slug}").text
-
-
-def test_a_refused_publishing_keeps_the_save_and_says_why(
-    desk: FlaskClient, session: Session
-) -> None:
-    question = make_question(session)
-    make_warning(session, question)
-    done = submit(desk, editor_of(question), op="publish", stem="Kept?")
-    assert notes_of(desk.get(done.location).text) == [
-        "Saved as revision 2.",
-        "Not published. Import warnings are open. Mend or acknowledge them.",
-    ]
-    assert (reread(session, question).stem, question.published_number) == ("Kept?", None)
-
-
-def test_a_warning_shows_its_passage_until_it_is_acknowledged(
-    desk: FlaskClient, session: Session, send: Callable[..., Any]
-) -> None:
-    question = make_question(session)
-    warning = make_warning(session, question, passage="the host is , and")
-    page = desk.get(editor_of(question)).text
-    assert "A word is missing." in page
-    assert "the host is , and" in page
-    url = f"/admin/questions/{question.id}/warnings/{warning.id}/acknowledge"
-    done = send(desk, url)
-    assert "A word is missing." not in desk.get(done.location).text
-    other = make_question(session, "Another?")
-    wrong = make_warning(session, other)
-    url = f"/admin/questions/{question.id}/warnings/{wrong.id}/acknowledge"
-    assert send(desk, url).status_code == 404
 
 
 def test_the_life_of_a_question_goes_by_actions(

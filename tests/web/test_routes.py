@@ -19,7 +19,7 @@ from cms.formats.item import DeckItem, Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
 from cms.services import accounts, bulk, corrections, decks, publishing, questions
 from cms.vocabulary import CorrectionKind, Role, RowAction
-from tests.factories import AT, content, make_published, make_question, make_warning
+from tests.factories import AT, content, make_published, make_question
 
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
@@ -85,11 +85,6 @@ def revision(session: Session) -> dict[str, Any]:
     changed = content("Is this new?", tags=[])
     questions.save(session, question, changed, seen_version=1, by=None, at=AT)
     return {"id": question.id, "number": 1}
-
-
-def warned(session: Session) -> dict[str, Any]:
-    question = make_question(session, f"Is this damaged {next(_numbers)}?")
-    return {"id": question.id, "warning": make_warning(session, question).id}
 
 
 def answer(session: Session) -> dict[str, Any]:
@@ -266,7 +261,6 @@ ROUTES: dict[str, Route] = {
     "desk_questions.return_to_draft": post(DESK_DONE, in_review),
     "desk_questions.retire": post(EDITORS_DONE, published),
     "desk_questions.unretire": post(EDITORS_DONE, retired),
-    "desk_questions.acknowledge": post(EDITORS_DONE, warned),
     "desk_questions.action_view": post(
         EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
     ),

@@ -34,6 +34,7 @@ from cms.web.admin.base import (
 from cms.web.admin.editor import may_write, opened
 from cms.web.admin.exports import ExportedList
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.warnings import notes_on
 
 # Characters of a body that the list reads.
 EXCERPT = 160
@@ -129,6 +130,7 @@ class AnswersView(ExportedList):
             index=index,
             answer=answer,
             editable=may_write(question),
+            notes=notes_on(question, form),
         )
 
     @expose("/<id>/delete", methods=("POST",))

@@ -6,7 +6,9 @@ stale form all lead to a page that holds the text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, request
@@ -15,6 +17,7 @@ from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
@@ -27,22 +30,26 @@ from cms.services import diff, publishing, questions, tags
 from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
 from cms.services.permissions import require_writer
 from cms.services.rendered import Rendered, render_item
-from cms.services.warnings import acknowledge, open_warnings
+from cms.services.warnings import acknowledge, count_mended, take_back
 from cms.vocabulary import Difficulty, Role
 from cms.web.admin.base import GuardedView, actor, find, now, transaction
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.warnings import marked, notes_on
 from cms.web.errors import STALE_FORM, error_page
+from cms.web.pages import count_of
 
 # How much of a question's past stands beside the text; pages of their own have the rest.
 SHOWN_REVISIONS = 8
 SHOWN_CORRECTIONS = 30
 OFFERED_REVISIONS = 50
 
+_DECISION = re.compile(r"(acknowledge|take-back):(\d{1,9})")
+
 
 class EditorPages(GuardedView):
     """The pages on which a question is written; `QuestionsView` adds the list."""
 
-    roles = {"retire": Role.editor, "unretire": Role.editor, "acknowledge": Role.editor}
+    roles = {"retire": Role.editor, "unretire": Role.editor}
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ResponseReturnValue:
@@ -62,6 +69,8 @@ class EditorPages(GuardedView):
         if question is not None and verb.startswith("theirs:"):
             form.take(verb.removeprefix("theirs:"), readable(content_of(question)))
             return self._conflict(question, form, began=request.form.get("base", ""))
+        if question is not None and (decided := _DECISION.fullmatch(verb)):
+            return self._decide(question, form, *decided.groups())
         form.step(verb)
         return self._page(question, form, unsaved=True)
 
@@ -88,7 +97,7 @@ class EditorPages(GuardedView):
             form.errors[""] = "Somebody saved the same thing at this moment. Save again."
             return self._page(question, form, unsaved=True)
         if saved:
-            flash(f"Saved as revision {question.latest_number}.", "success")
+            flash(f"Saved as revision {question.latest_number}.{_mended(question)}", "success")
         elif verb == "save":
             flash("Nothing was changed, so nothing was saved.", "info")
         # The text is safe by now, whatever becomes of the next step.
@@ -110,7 +119,7 @@ class EditorPages(GuardedView):
         elif done.unchanged:
             flash("Readers see this text already; there was nothing to publish.", "info")
         for refusal in done.refused:
-            flash(f"Not published. {' '.join(refusal.reasons)}", "error")
+            flash(_refusal(question, refusal.reasons), "error")
 
     # --- what is done to a question, never to its text ------------------------------
 
@@ -145,14 +154,20 @@ class EditorPages(GuardedView):
             return redirect(self.get_url(".index_view"))
         return self.back_to(question)
 
-    @expose("/<id>/warnings/<warning>/acknowledge", methods=("POST",))
-    def acknowledge(self, id: str, warning: str) -> ResponseReturnValue:
-        found = find(ImportWarning, warning, "warning")
-        question = find(Question, id, "question")
-        if found.question_id != question.id:
+    def _decide(
+        self, question: Question, form: QuestionForm, verb: str, key: str
+    ) -> ResponseReturnValue:
+        """Acknowledge an import warning, or take that back; what is typed stays in the form."""
+        warning = find(ImportWarning, key, "warning")
+        if warning.question_id != question.id:
             raise NotFound("This question has no such warning.")
-        self._attempt(acknowledge, found, "Acknowledged.")
-        return self.back_to(question)
+        if verb == "acknowledge":
+            self._attempt(acknowledge, warning, "Acknowledged.")
+        else:
+            self._attempt(take_back, warning, "Taken back: the warning is open again.")
+        if replace(form, summary="") == opened(question):
+            return self.back_to(question)
+        return self._page(question, form, unsaved=True)
 
     def _attempt(self, verb: Callable[..., Any], thing: Any, done: str) -> bool:
         """Run a service's verb in a transaction of its own; say what came of it."""
@@ -173,18 +188,26 @@ class EditorPages(GuardedView):
 
     @expose("/preview", methods=("POST",))
     def preview(self) -> ResponseReturnValue:
-        return self.render("admin/questions/preview.html", rendered=rendered(_posted()))
+        """Render what is typed; `?question=` says whose import warnings to mark in it."""
+        form, key = _posted(), request.args.get("question")
+        shown = rendered(form)
+        if key is not None and isinstance(shown, Rendered):
+            question = find(Question, key, "question")
+            shown = marked(shown, form, notes_on(question, form))
+        return self.render("admin/questions/preview.html", rendered=shown)
 
     def _page(self, question: Question | None, form: QuestionForm, *, unsaved: bool = False) -> str:
         if question is None and not form.answers:
             form.step("add-answer")
+        shown, notes = rendered(form), notes_on(question, form)
         return self.render(
             "admin/questions/edit.html",
             question=question,
             form=form,
             unsaved=unsaved,
             editable=question is None or may_write(question),
-            rendered=rendered(form),
+            notes=notes,
+            rendered=marked(shown, form, notes) if isinstance(shown, Rendered) else shown,
             difficulties=list(Difficulty),
             list_url=get_redirect_target() or self.get_url(".index_view"),
             **(beside(question) if question else {}),
@@ -254,6 +277,23 @@ class EditorPages(GuardedView):
         )
 
 
+def _refusal(question: Question, reasons: Sequence[str]) -> str:
+    """Say why a question was not published, and lead to the first of its open warnings."""
+    words = f"Not published. {' '.join(reasons)}"
+    notes = notes_on(question, opened(question)).in_order
+    if publishing.DAMAGED not in reasons or not notes:
+        return words
+    return Markup('{} <a href="#{}">Go to the first one</a>.').format(words, notes[0].anchor)
+
+
+def _mended(question: Question) -> str:
+    """Say which import warnings the newest revision closed, if any."""
+    count = count_mended(db.session(), question, question.latest_number)
+    if not count:
+        return ""
+    return f" It closes {count_of(count, 'import warning')} as mended."
+
+
 def _posted() -> QuestionForm:
     return QuestionForm.posted(request.form)
 
@@ -316,7 +356,6 @@ def beside(question: Question) -> dict[str, Any]:
     session = db.session()
     numbers = range(question.latest_number, 0, -1)
     return {
-        "warnings": open_warnings(session, question),
         "corrections": session.scalars(
             select(Correction)
             .where(Correction.question_id == question.id)

@@ -239,6 +239,11 @@ class QuestionForm:
             ],
         )
 
+    def texts(self) -> dict[str, str]:
+        """Return the texts in which a passage may stand, by field, as they were typed."""
+        bodies = {f"answers[{i}].body": answer.body for i, answer in enumerate(self.answers)}
+        return {"stem": self.stem, "context": self.context, **bodies}
+
     def comparable(self, theirs: Content) -> Content:
         """Return what was typed as a content to compare; values that cannot be read stay text."""
         self._drop_blanks()

@@ -12,6 +12,7 @@ from cms.extensions import db
 from cms.models import Correction, ImportWarning, Question, Tag, question_tag
 from cms.services import queues
 from cms.services.search import ranked
+from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
 from cms.web.admin.base import ListFilter, Row, hits
 from cms.web.admin.bulk import BulkPages
@@ -127,9 +128,7 @@ class QuestionsView(EditorPages, HistoryPages, BulkPages):
         self._template_args["open_corrections"] = _counted(
             Correction.question_id, ids, Correction.status == CorrectionStatus.open
         )
-        self._template_args["open_warnings"] = _counted(
-            ImportWarning.question_id, ids, ImportWarning.acknowledged_at.is_(None)
-        )
+        self._template_args["open_warnings"] = _counted(ImportWarning.question_id, ids, is_open())
         return count, rows
 
 

@@ -115,24 +115,29 @@ for (const form of document.querySelectorAll('form[data-guard]')) {
 }
 
 // Decisions beside a text are sent without leaving it: what is typed there stays as it is.
-const REGIONS = ['notes', 'state', 'warnings', 'rail', 'side'];
+const REGIONS = ['notes', 'state', 'preview', 'rail', 'side'];
 document.addEventListener('submit', async (event) => {
-  const form = event.target;
-  if (!form.matches('form[data-inplace]') || !document.getElementById('editor')) return;
+  const [form, button] = [event.target, event.submitter];
+  const asked = [button, form].find((each) => each?.matches('[data-inplace]'));
+  if (!asked || !document.getElementById('editor')) return;
   event.preventDefault();
-  const response = await fetch(form.action, { method: 'POST', body: new FormData(form, event.submitter) })
+  const response = await fetch(form.action, { method: 'POST', body: new FormData(form, button) })
     .catch(() => null);
   const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
   if (!page || !page.getElementById('editor')) {
     // Not the page that was expected, such as a log-in: send it the plain way.
-    form.removeAttribute('data-inplace');
-    form.requestSubmit();
+    asked.removeAttribute('data-inplace');
+    form.requestSubmit(button);
     return;
   }
-  for (const id of REGIONS) {
+  const region = button?.closest('[data-warnings]');
+  const warnings = [...document.querySelectorAll('[data-warnings]')].map((each) => each.id);
+  for (const id of [...REGIONS, ...warnings]) {
     const [here, there] = [document.getElementById(id), page.getElementById(id)];
     if (here && there) here.replaceChildren(...there.childNodes);
   }
-  document.dispatchEvent(new CustomEvent('desk:refreshed'));
-  document.getElementById('notes').scrollIntoView({ block: 'nearest' });
+  document.dispatchEvent(new CustomEvent('desk:refreshed', { detail: region }));
+  // A button in the text leaves one where one is; what went wrong is shown all the same.
+  const notes = document.getElementById('notes');
+  if (asked === form || notes.querySelector('.error')) notes.scrollIntoView({ block: 'nearest' });
 });

@@ -9,7 +9,7 @@ const saved = document.getElementById('saved');
 function numbered(node, replacements) {
   const swap = (text) => replacements.reduce((held, [from, to]) => held.replace(from, to), text);
   for (const element of [node, ...node.querySelectorAll('*')]) {
-    for (const name of ['id', 'name', 'for', 'value', 'aria-describedby']) {
+    for (const name of ['id', 'name', 'for', 'value', 'href', 'aria-describedby']) {
       const value = element.getAttribute(name);
       const ours = name !== 'value' || element.name === 'op';
       if (value && ours && value.includes('[')) element.setAttribute(name, swap(value));
@@ -241,38 +241,6 @@ if (tags && !tags.readOnly) {
   show();
 }
 
-// --- import warnings: go to the passage ------------------------------------------------------
-
-function preparePassages() {
-  for (const button of document.querySelectorAll('#warnings [data-passage]')) {
-    button.hidden = !find(button.dataset.passage);
-  }
-}
-
-function find(passage) {
-  if (!passage) return null;
-  for (const area of form.querySelectorAll('textarea')) {
-    const start = area.value.indexOf(passage);
-    if (start >= 0) return { area, start };
-  }
-  return null;
-}
-
-document.addEventListener('click', (event) => {
-  const button = event.target.closest('#warnings [data-passage]');
-  const place = button && find(button.dataset.passage);
-  if (!place) return;
-  const card = place.area.closest('[data-answer]');
-  if (card) fold(card, false);
-  const folded = place.area.closest('details');
-  if (folded) folded.open = true;
-  place.area.focus();
-  place.area.setSelectionRange(place.start, place.start + button.dataset.passage.length);
-  place.area.scrollIntoView({ block: 'center' });
-});
-document.addEventListener('desk:refreshed', preparePassages);
-preparePassages();
-
 // --- the preview, by the server's renderer -----------------------------------------------------
 
 const preview = document.getElementById('preview');
@@ -341,7 +309,8 @@ form.addEventListener('input', (event) => {
   const card = event.target.closest('#answers [data-answer]');
   if (card) describe(card, [...answers.querySelectorAll('[data-answer]')].indexOf(card));
 });
-form.addEventListener('submit', () => {
+form.addEventListener('submit', (event) => {
+  if (event.submitter?.matches('[data-inplace]')) return;
   sent = true;
   keep();
   sessionStorage.setItem(pendingName, version);

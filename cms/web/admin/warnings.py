@@ -1,0 +1,130 @@
+"""Import warnings on the page of a question: each beside its field, and marked in the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from cms.extensions import db
+from cms.models import ImportWarning, Question
+from cms.passages import Mark, mark
+from cms.services.content import content_of
+from cms.services.rendered import Rendered
+from cms.services.warnings import (
+    Place,
+    closed_warnings,
+    is_exact,
+    located,
+    open_warnings,
+    texts_of,
+)
+from cms.web.admin.forms import QuestionForm
+
+
+@dataclass
+class Note:
+    """What is said of one passage. `places` is empty where the form no longer has it."""
+
+    passage: str
+    exact: bool
+    places: list[Place]
+    warnings: list[ImportWarning]
+
+    @property
+    def anchor(self) -> str:
+        return anchor_of(self.warnings[0])
+
+
+@dataclass
+class Notes:
+    """The notes of a question by field, in the order of the text; '' has those without a field."""
+
+    by_field: dict[str, list[Note]] = field(default_factory=dict)
+    closed: list[ImportWarning] = field(default_factory=list)
+
+    def at(self, name: str) -> list[Note]:
+        return self.by_field.get(name, [])
+
+    @property
+    def in_order(self) -> list[Note]:
+        return [note for notes in self.by_field.values() for note in notes]
+
+    @property
+    def count(self) -> int:
+        """How many warnings are open."""
+        return sum(len(note.warnings) for note in self.in_order)
+
+
+def anchor_of(warning: ImportWarning) -> str:
+    return f"warning-{warning.id}"
+
+
+def notes_on(question: Question | None, form: QuestionForm) -> Notes:
+    """Return the open warnings where the form has their passages, typed changes included.
+
+    A passage that the form lost stands where the bank still has it; one that
+    is in neither stands in no field.
+    """
+    if question is None:
+        return Notes()
+    session = db.session()
+    typed = form.texts()
+    saved = _saved_texts(question, form)
+    notes: dict[str, list[Note]] = {name: [] for name in ("", *typed)}
+    for warning in open_warnings(session, question):
+        places = located(warning, typed)
+        held = places or located(warning, saved)
+        beside = notes[held[0].field if held else ""]
+        same = (
+            note
+            for note in beside
+            if warning.passage and (note.passage, note.places) == (warning.passage, places)
+        )
+        if note := next(same, None):
+            note.warnings.append(warning)
+        else:
+            beside.append(Note(warning.passage, is_exact(warning), places, [warning]))
+    for beside in notes.values():
+        beside.sort(key=lambda note: note.places[0].start if note.places else 0)
+    return Notes(notes, closed_warnings(session, question))
+
+
+def _saved_texts(question: Question, form: QuestionForm) -> dict[str, str]:
+    """Return the bank's texts under the names that the form has for them."""
+    content = content_of(question)
+    places = {answer.uid: index for index, answer in enumerate(form.answers)}
+    names = {
+        f"answers[{index}].body": f"answers[{places[answer.uid]}].body"
+        for index, answer in enumerate(content.answers)
+        if answer.uid in places
+    }
+    names |= {"stem": "stem", "context": "context"}
+    return {names[name]: text for name, text in texts_of(content).items() if name in names}
+
+
+def marked(rendered: Rendered, form: QuestionForm, notes: Notes) -> Rendered:
+    """Return the preview with the damaged passages marked, each linked to its note."""
+    wanted: dict[str, list[Mark]] = {}
+    for note in notes.in_order:
+        told = " ".join(warning.message for warning in note.warnings)
+        for name in {place.field for place in note.places}:
+            wanted.setdefault(name, []).append(
+                Mark(note.passage, note.anchor, told, exact=note.exact)
+            )
+    # The preview leaves out answers without a text.
+    shown = [f"answers[{i}].body" for i, each in enumerate(form.answers) if each.body.strip()]
+    return replace(
+        rendered,
+        stem=_marked(rendered.stem, "stem", wanted),
+        context=_marked(rendered.context, "context", wanted),
+        answers=[
+            replace(answer, html=_marked(answer.html, name, wanted))
+            for answer, name in zip(rendered.answers, shown, strict=True)
+        ],
+    )
+
+
+def _marked(html: str, name: str, wanted: Mapping[str, list[Mark]]) -> str:
+    return mark(html, wanted[name]) if name in wanted else html
