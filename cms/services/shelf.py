@@ -3,7 +3,6 @@
 Every function here runs inside a release that the caller opened.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,6 +35,7 @@ from cms.services.content import searchable, source_items, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.provenance import provenance_item
 from cms.services.rendered import render_item
+from cms.text import title_key
 from cms.vocabulary import ChangeKind, CorrectionStatus
 
 
@@ -212,13 +212,6 @@ def summary_of(item: Item) -> str:
     short = next((a for a in item.answers if a.label.casefold() == "short"), None)
     answer = short or next(iter(item.answers), None)
     return summarize(plain_text(answer.body)) if answer else ""
-
-
-def title_key(stem: str) -> str:
-    """Return the form by which titles sort: folded, without accents or outer punctuation."""
-    decomposed = unicodedata.normalize("NFKD", stem).casefold()
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]
 
 
 def _put_publications(
