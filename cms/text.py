@@ -46,6 +46,13 @@ def stem_key(stem: str) -> str:
     return match_key(stem)[:500]
 
 
+def title_key(stem: str) -> str:
+    """Return the form by which titles sort: folded, without accents or outer punctuation."""
+    decomposed = unicodedata.normalize("NFKD", stem).casefold()
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]
+
+
 def unique_name(wanted: str, taken: Callable[[str], bool], limit: int = 120) -> str:
     """Return `wanted`, or `wanted-2`, `wanted-3` … : the first that is not taken."""
     candidate, number = wanted[:limit], 1

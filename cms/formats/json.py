@@ -15,8 +15,6 @@ from cms.formats.checks import (
     Fault,
     Gate,
     deck_faults,
-    normalized_deck,
-    normalized_tag,
     tag_faults,
 )
 from cms.formats.encoding import opening, utf8
@@ -35,6 +33,7 @@ from cms.formats.item import (
     Upload,
     gathered,
 )
+from cms.formats.normalizing import normalized_deck, normalized_tag
 from cms.formats.strict_json import TOO_DEEP, JSONFault, convert, loads
 
 VERSION = 1

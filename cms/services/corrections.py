@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, InvalidInput, WrongState
 from cms.formats.checks import faults as content_faults
-from cms.formats.checks import normalized
 from cms.formats.item import CorrectionItem, Item, SourceItem
+from cms.formats.normalizing import normalized
 from cms.models import Correction, Question, User
 from cms.services import shelf
 from cms.services.audit import record

@@ -13,8 +13,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from cms.errors import InvalidContent, StaleDeck
-from cms.formats.checks import deck_faults, normalized_deck
+from cms.formats.checks import deck_faults
 from cms.formats.item import SLUG_LIMIT, DeckFilter, DeckItem
+from cms.formats.normalizing import normalized_deck
 from cms.markup import render
 from cms.models import (
     AuditEvent,
@@ -291,13 +292,18 @@ def keep_decks(session: Session, release: Release, uids: Sequence[str] = ()) -> 
 
 
 def naming_tags(session: Session, paths: Iterable[str]) -> list[Deck]:
-    """Return the decks whose filter names one of these tags."""
+    """Return the decks whose filter names one of these tags.
+
+    All decks are locked until the transaction ends, before any release is
+    opened: a save of one locks in that order, too, and none waits in a circle.
+    """
     wanted = set(paths)
-    return [
-        deck
-        for deck in session.scalars(select(Deck).order_by(Deck.id))
-        if not wanted.isdisjoint(filter_of(deck).tags)
-    ]
+    if not wanted:
+        return []
+    held = session.scalars(
+        select(Deck).order_by(Deck.id).with_for_update().execution_options(populate_existing=True)
+    )
+    return [deck for deck in held if not wanted.isdisjoint(filter_of(deck).tags)]
 
 
 def rename_tags(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from cms.errors import NotFound
 from cms.formats.item import SLUG_LIMIT, SLUG_PATTERN
 from cms.models import DeckChange, Publication, PublishedDeck, Release, Withdrawal
-from cms.services.rendered import title_key
+from cms.text import title_key
 from cms.vocabulary import DeckChangeKind
 
 # Questions of one kind that a release's entry names; it counts the others.

@@ -15,8 +15,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
-from cms.formats.checks import Fault, normalized, refuse_faults
+from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
+from cms.formats.normalizing import normalized
 from cms.models import (
     Answer,
     Change,

@@ -6,7 +6,6 @@ that no page view ever runs Markdown.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -121,10 +120,3 @@ def summary_of(item: Item) -> str:
     short = next((a for a in item.answers if a.label.casefold() == "short"), None)
     answer = short or next(iter(item.answers), None)
     return summarize(plain_text(answer.body)) if answer else ""
-
-
-def title_key(stem: str) -> str:
-    """Return the form by which titles sort: folded, without accents or outer punctuation."""
-    decomposed = unicodedata.normalize("NFKD", stem).casefold()
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return " ".join(plain.replace("`", "").split()).lstrip("\"'“‘([{.")[:120]

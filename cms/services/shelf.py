@@ -31,8 +31,9 @@ from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
-from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of, title_key
+from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of
 from cms.services.samples import proofs
+from cms.text import title_key
 from cms.vocabulary import ChangeKind
 
 

@@ -8,8 +8,9 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, WrongState
-from cms.formats.checks import normalized_tag, tag_faults
+from cms.formats.checks import tag_faults
 from cms.formats.item import TagItem
+from cms.formats.normalizing import normalized_tag
 from cms.models import (
     Publication,
     PublicationTag,

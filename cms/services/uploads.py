@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, undefer
 
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats import by_name
-from cms.formats.checks import normalized, refuse_faults
+from cms.formats.checks import refuse_faults
 from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Upload
+from cms.formats.normalizing import normalized
 from cms.models import ImportBatch, ImportRow, User
 from cms.services.audit import record
 from cms.services.importing import row_values

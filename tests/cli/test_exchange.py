@@ -239,3 +239,19 @@ def through_libreoffice(office: str, path: Path, folder: Path) -> Path:
             timeout=180,
         )
     return out / f"{path.stem}.csv"
+
+
+def test_a_deck_is_exported_alone(app: Flask, run: Run, tmp_path: Path) -> None:
+    bank = ROOT / "fixtures" / "flask"
+    assert run("import", str(bank), "--publish").exit_code == 0
+    target = tmp_path / "deck.json"
+    result = run("export", "-o", str(target), "--deck", "contexts-and-sessions")
+    assert result.exit_code == 0, result.output
+    document = json.loads(target.read_text())
+    assert [deck["slug"] for deck in document["decks"]] == ["contexts-and-sessions"]
+    assert [question["uid"] for question in document["questions"]] == (
+        document["decks"][0]["questions"]
+    )
+    unknown = run("export", "-o", str(target), "--deck", "nope")
+    assert unknown.exit_code == 1
+    assert "There is no deck 'nope'." in unknown.stderr

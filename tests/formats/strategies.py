@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from cms.formats import Format
-from cms.formats.checks import normalized, problems
+from cms.formats.checks import problems
 from cms.formats.item import (
     AnswerItem,
     BankItem,
@@ -25,6 +25,7 @@ from cms.formats.item import (
     TombstoneItem,
     Upload,
 )
+from cms.formats.normalizing import normalized
 from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
 

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.archive import Archive, packed
-from cms.formats.checks import normalized
 from cms.formats.item import (
     AnswerItem,
     CorrectionItem,
@@ -33,6 +32,7 @@ from cms.formats.item import (
 )
 from cms.formats.markdown import MARKDOWN, question_text
 from cms.formats.markdown.bank import owned, read
+from cms.formats.normalizing import normalized
 from cms.vocabulary import CorrectionKind, Difficulty, Status
 from tests.formats.strategies import (
     NOON,
