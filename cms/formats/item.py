@@ -247,6 +247,8 @@ class Row:
     fields that this row says nothing about, as in `stripped`: an update leaves
     them alone. Exactly one of `item` and `error` is set. `truncated` marks an
     error that is a conflict, not an edit: a program cut the text on its way.
+    `by_source` is set where the file names no uid, once the row is known by
+    where it came from.
     """
 
     place: str
@@ -255,6 +257,7 @@ class Row:
     truncated: bool = False
     drops: frozenset[str] = frozenset()
     damages: list[Damage] = field(default_factory=list)
+    by_source: bool = False
 
 
 @dataclass(slots=True)

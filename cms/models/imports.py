@@ -76,7 +76,7 @@ class Provenance(Base):
     """Where a question came from; what a later import of the same source matches.
 
     `stem_key` is the imported stem's match key, `imported_number` the revision
-    that holds what the source said last.
+    that holds what the source said last; None where only banks named the source.
     """
 
     __tablename__ = "provenance"

@@ -261,6 +261,8 @@ def _put_beside(session: Session, row: PlannedRow, batch: ImportBatch, at: datet
     if values is not None:
         held = session.get(Provenance, row.question_id)
         row.before["provenance"] = held.as_dict() if held else None
+        if held is not None and not row.stated.by_source:
+            values["imported_number"] = held.imported_number
         session.merge(Provenance(**values))
     add_warnings(session, row, batch)
 

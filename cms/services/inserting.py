@@ -176,7 +176,7 @@ def provenance_values(row: PlannedRow, number: int) -> dict[str, Any] | None:
         "external_id": origin.external_id,
         "ordinal": origin.ordinal,
         "stem_key": stem_key(row.item.stem),
-        "imported_number": number,
+        "imported_number": number if row.stated.by_source else None,
     }
 
 

@@ -22,13 +22,14 @@ from cms.formats.item import (
     TagItem,
 )
 from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
+from cms.services.bases import Bases
 from cms.services.chunks import chunks
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.errata import correction_item
 from cms.services.merging import judge
 from cms.services.questions import slug_owners
 from cms.text import stem_key
-from cms.vocabulary import Origin, RowAction
+from cms.vocabulary import RowAction
 
 # The namespace of the uids that questions without one get (UUIDv5, RFC 9562).
 NAMESPACE = uuid.UUID("5d0c2f5e-6a0b-5b8e-9a53-7f1b3c8f2b61")
@@ -142,7 +143,7 @@ def compare(session: Session, row: Row, tags: Iterable[TagItem] = ()) -> Compari
     return Comparison(
         planned,
         with_tag_slugs(content_of(question), planner.tag_slugs),
-        planner.base(planned.item, question),
+        planner.base(row, question),
     )
 
 
@@ -168,8 +169,16 @@ class _Planner:
         }
 
     def plan(self, rows: Sequence[Row]) -> list[PlannedRow]:
-        identified = {id(row): self._identity(row.item) for row in rows if row.item is not None}
+        identified = {id(row): self._identity(row, row.item) for row in rows if row.item}
         found = self._questions(identified.values())
+        self.bases = Bases(
+            self.session,
+            [
+                (row, found[identified[id(row)]])
+                for row in rows
+                if row.item and identified[id(row)] in found
+            ],
+        )
         owners = slug_owners(self.session, [row.item.slug for row in rows if row.item])
         planned = [
             self._row(row, found.get(identified[id(row)]), owners) if row.item else _unreadable(row)
@@ -181,7 +190,7 @@ class _Planner:
             each.chosen = each.action in WRITTEN
         return planned
 
-    def _identity(self, item: Item) -> str:
+    def _identity(self, row: Row, item: Item) -> str:
         """Return the uid that a row means: its own, its provenance's, or one made of its text."""
         if item.uid is not None:
             return item.uid
@@ -192,6 +201,7 @@ class _Planner:
         match = self._by_provenance(item, source, key, occurrence) if item.provenance else None
         made = str(uuid.uuid5(NAMESPACE, f"{source}\n{key}\n{occurrence}"))
         item.uid = match or made
+        row.by_source = True
         return item.uid
 
     def _by_provenance(self, item: Item, source: str, key: str, occurrence: int) -> str | None:
@@ -252,12 +262,11 @@ class _Planner:
                 **{name: getattr(item, name) for name in Content.__struct_fields__}
             )
             return planned
-        return self._meet(planned, item, row.drops, question)
+        return self._meet(planned, row, item, question)
 
-    def _meet(
-        self, planned: PlannedRow, item: Item, drops: frozenset[str], question: Question
-    ) -> PlannedRow:
+    def _meet(self, planned: PlannedRow, row: Row, item: Item, question: Question) -> PlannedRow:
         """Compare a row with the question that it means."""
+        drops = row.drops
         planned.question_id = question.id
         if question.merged_into_id is not None:
             planned.action = RowAction.conflict
@@ -268,7 +277,7 @@ class _Planner:
             item,
             drops,
             current=with_tag_slugs(content_of(question), self.tag_slugs),
-            base=lambda: self.base(item, question),
+            base=lambda: self.base(row, question),
             earlier=lambda: self._earlier(question),
         )
         planned.action, planned.message = verdict.action, verdict.message
@@ -281,35 +290,10 @@ class _Planner:
             planned.message = f"{len(planned.corrections)} corrections are new."
         return planned
 
-    def base(self, item: Item, question: Question) -> Content | None:
+    def base(self, row: Row, question: Question) -> Content | None:
         """Return the content that a row was made from, or that was imported last."""
-        revision = self._base(item, question)
-        return with_tag_slugs(decode(revision), self.tag_slugs) if revision else None
-
-    def _base(self, item: Item, question: Question) -> Revision | None:
-        of_question = select(Revision).filter_by(question_id=question.id)
-        if item.content_hash is not None:
-            return self.session.scalars(
-                of_question.filter_by(content_hash=item.content_hash).order_by(
-                    Revision.number.desc()
-                )
-            ).first() or self._last_imported(question)
-        if item.revision is not None:
-            named = self.session.scalar(of_question.filter_by(number=item.revision))
-            if named is not None:
-                return named
-        return self._last_imported(question)
-
-    def _last_imported(self, question: Question) -> Revision | None:
-        number = self.session.scalar(
-            select(Provenance.imported_number).filter_by(question_id=question.id)
-        )
-        statement = select(Revision).filter_by(question_id=question.id)
-        if number is not None:
-            return self.session.scalar(statement.filter_by(number=number))
-        return self.session.scalars(
-            statement.filter_by(origin=Origin.imported).order_by(Revision.number.desc())
-        ).first()
+        found = self.bases.of(row, question)
+        return with_tag_slugs(found, self.tag_slugs) if found else None
 
     def _earlier(self, question: Question) -> list[Content]:
         return [

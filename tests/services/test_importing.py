@@ -405,3 +405,18 @@ def test_without_a_base_a_difference_from_what_was_never_imported_is_a_conflict(
     data = f"uid,stem\r\n{question.uid},Other?\r\n"
     assert actions(bring(session, data, "csv")) == ["conflict"]
     assert question.stem == "One?"
+
+
+def test_an_article_replaces_nothing_of_a_bank_that_names_it_as_its_source(
+    session: Session, flask_bank: Upload
+) -> None:
+    bank = bring(session, flask_bank.data, "markdown")
+    item = next(row.item for row in bank.plan.rows if row.item.provenance)
+    assert item.provenance is not None
+    stated = {
+        "stem": item.stem,
+        "answers": [{"body": "What the article says."}],
+        "provenance": {"source": item.provenance.source, "ordinal": item.provenance.ordinal},
+    }
+    document = {"format": "question-bank", "version": 1, "questions": [stated]}
+    assert actions(bring(session, msgspec.json.encode(document))) == ["conflict"]
