@@ -184,7 +184,9 @@ def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
     row = next(row for row in desk.rows() if row.warnings)
     address = f"{desk.batch.id}/rows/{row.id}"
     page = desk.client.get(f"/admin/imports/{address}").text
-    assert "Looks damaged" in page
+    assert 'class="warning"' in page
+    assert "data-mend" in page
+    assert "acknowledge:" not in page
     refused = desk.post(address, op="save", stem="", **{"answers[0].body": "Kept?"}).text
     assert "Nothing was saved yet" in refused
     assert "Kept?" in refused
@@ -194,7 +196,7 @@ def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
         address, op="save", stem="Mended?", tags="new/tag", **{"answers[0].body": "Whole."}
     ).text
     assert "Mended. The import will write this text." in page
-    assert "Looks damaged" not in page
+    assert 'class="warning"' not in page
     assert "Whole." in page
 
 

@@ -16,10 +16,12 @@ from cms.formats.item import Content
 from cms.models import ImportBatch, ImportRow, Question
 from cms.services import diff, uploads
 from cms.services.planning import Comparison
+from cms.services.rendered import Rendered
 from cms.vocabulary import Difficulty, ImportState, RowAction
 from cms.web.admin.base import GuardedView, actor, find, transaction
 from cms.web.admin.editor import rendered
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.warnings import Notes, marked, notes_of
 
 DAMAGED = "damaged"
 """The rows that carry warnings, among the kinds by which rows are shown."""
@@ -92,6 +94,12 @@ class ImportRowPages(GuardedView):
         state = uploads.state_of(batch)
         text = form or (QuestionForm.of(wanted, seen_version=0) if wanted else None)
         said = uploads.stated(row)
+        notes = Notes()
+        shown = rendered(text) if text else None
+        if said is not None and text is not None and wanted is not None:
+            notes = notes_of(said.damages, text, wanted)
+            if isinstance(shown, Rendered):
+                shown = marked(shown, text, notes)
         return self.render(
             "admin/imports/row.html",
             batch=batch,
@@ -100,12 +108,12 @@ class ImportRowPages(GuardedView):
             state=state,
             editable=state == ImportState.waiting and wanted is not None,
             choosable=state == ImportState.waiting and uploads.can_be_chosen(row),
-            said=said,
+            notes=notes,
             beside=Beside.of(comparison if state == ImportState.waiting else None),
             has_base=comparison is not None and comparison.base is not None,
             form=text,
             unsaved=form is not None,
-            rendered=rendered(text) if text else None,
+            rendered=shown,
             difficulties=list(Difficulty),
             **self._neighbors(batch, row),
         )

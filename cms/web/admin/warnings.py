@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from cms.extensions import db
+from cms.formats.item import Content, Damage
 from cms.models import ImportWarning, Question
 from cms.passages import Mark, mark
 from cms.services.content import content_of
@@ -39,10 +40,14 @@ class Note:
 
 @dataclass
 class Notes:
-    """The notes of a question by field, in the order of the text; '' has those without a field."""
+    """The notes of a question by field, in the order of the text; '' has those without a field.
+
+    `decidable` says whether they can be acknowledged here.
+    """
 
     by_field: dict[str, list[Note]] = field(default_factory=dict)
     closed: list[ImportWarning] = field(default_factory=list)
+    decidable: bool = True
 
     def at(self, name: str) -> list[Note]:
         return self.by_field.get(name, [])
@@ -70,13 +75,33 @@ def notes_on(question: Question | None, form: QuestionForm) -> Notes:
     if question is None:
         return Notes()
     session = db.session()
+    found = _placed(open_warnings(session, question), form, _saved_texts(question, form))
+    return Notes(found, closed_warnings(session, question))
+
+
+def notes_of(damages: Sequence[Damage], form: QuestionForm, stated: Content) -> Notes:
+    """Return what looks damaged in a row of an import, where the form has it.
+
+    `stated` is the text that the row has until it is mended.
+    """
+    warnings = [
+        ImportWarning(id=number, kind=each.kind, message=each.message, passage=each.passage)
+        for number, each in enumerate(damages, start=1)
+    ]
+    return Notes(_placed(warnings, form, texts_of(stated)), decidable=False)
+
+
+def _placed(
+    warnings: Sequence[ImportWarning], form: QuestionForm, saved: Mapping[str, str]
+) -> dict[str, list[Note]]:
+    """Return a note for each passage, by the field that has it in the form, or else had it."""
     typed = form.texts()
-    saved = _saved_texts(question, form)
     notes: dict[str, list[Note]] = {name: [] for name in ("", *typed)}
-    for warning in open_warnings(session, question):
+    for warning in warnings:
         places = located(warning, typed)
         held = places or located(warning, saved)
-        beside = notes[held[0].field if held else ""]
+        name = held[0].field if held else ""
+        beside = notes[name if name in notes else ""]
         same = (
             note
             for note in beside
@@ -88,7 +113,7 @@ def notes_on(question: Question | None, form: QuestionForm) -> Notes:
             beside.append(Note(warning.passage, is_exact(warning), places, [warning]))
     for beside in notes.values():
         beside.sort(key=lambda note: note.places[0].start if note.places else 0)
-    return Notes(notes, closed_warnings(session, question))
+    return notes
 
 
 def _saved_texts(question: Question, form: QuestionForm) -> dict[str, str]:
