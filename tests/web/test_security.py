@@ -26,13 +26,14 @@ from cms.errors import (
     NotAllowed,
     NotFound,
     NotPublishable,
+    StaleDeck,
     StaleEdit,
     TooManyAttempts,
     UnreadableFile,
     WrongState,
 )
 from cms.extensions import db
-from cms.formats.item import Content
+from cms.formats.item import Content, DeckItem
 from cms.models import User
 from cms.services import accounts
 from cms.vocabulary import Role
@@ -371,6 +372,7 @@ CONTENT = Content(stem="What is Flask?")
         (NotFound("x"), 404),
         (WrongState("x"), 409),
         (NotPublishable("a", ["x"]), 409),
+        (StaleDeck(theirs=DeckItem(slug="a", title="A"), by="Ada"), 409),
         (StaleEdit(mine=CONTENT, theirs=CONTENT, base=None, by="Ada"), 409),
         (TooManyAttempts("x", wait=1), 429),
         (Misconfigured("x"), 500),
