@@ -17,14 +17,17 @@ from cms.models import (
     ImportRow,
     ImportWarning,
     Provenance,
+    PublishedDeck,
     Question,
     User,
 )
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.decks import keep_decks
 from cms.services.inserting import insert_rows
 from cms.services.permissions import require
 from cms.services.questions import lock_all
+from cms.services.releases import open_release
 from cms.services.rewriting import restore_texts
 from cms.services.tags import delete_unused
 from cms.services.uploads import state_of
@@ -56,7 +59,7 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     _delete_questions(session, new, batch, by=by, at=at)
     for some in chunks([row for row in rows if row.before is not None]):
         _restore(session, some, batch, by=by, at=at)
-    _delete_decks(session, batch.made.get("decks", []))
+    _delete_decks(session, batch, by=by, at=at)
     delete_unused(session, batch.made.get("tags", []), by=by, at=at)
     batch.undone_at = at
     batch.undone_by_id = by.id if by else None
@@ -195,8 +198,15 @@ def _restore(
     )
 
 
-def _delete_decks(session: Session, slugs: Sequence[str]) -> None:
-    """Delete the decks that nobody changed since the import made them."""
-    for deck in session.scalars(select(Deck).where(Deck.slug.in_(slugs), Deck.version == 1)):
+def _delete_decks(session: Session, batch: ImportBatch, *, by: User | None, at: datetime) -> None:
+    """Delete the decks that the import made and nobody changed since; public ones by a release."""
+    made = session.scalars(
+        select(Deck).where(Deck.slug.in_(batch.made.get("decks", [])), Deck.version == 1)
+    ).all()
+    slugs = [deck.slug for deck in made]
+    for deck in made:
         session.delete(deck)
     session.flush()
+    if session.scalar(select(exists().where(PublishedDeck.slug.in_(slugs)))):
+        summary = f"Undid the import of {batch.file_name}"
+        keep_decks(session, open_release(session, by=by, at=at, summary=summary))

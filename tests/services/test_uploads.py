@@ -17,7 +17,9 @@ from cms.models import (
     ImportRow,
     ImportWarning,
     Provenance,
+    PublishedDeck,
     Question,
+    Release,
     Revision,
     Tag,
     User,
@@ -447,3 +449,17 @@ def test_published_questions_keep_their_public_text_when_an_update_is_undone(
         body="A function.",
         sources=content("x").answers[0].sources,
     )
+
+
+def test_a_public_deck_of_an_undone_import_leaves_the_shelf(talk: Conversation) -> None:
+    batch = talk.shown(
+        a_file(a_question("New?"), decks=[{"slug": "first", "title": "First", "questions": []}])
+    )
+    talk.write(batch)
+    make_published(talk.session, "Something else?")
+    public = select(PublishedDeck.slug)
+    assert talk.session.scalars(public).all() == ["first"]
+    undo_import(talk.session, batch, by=talk.by, at=AT)
+    talk.session.commit()
+    assert talk.session.scalars(public).all() == []
+    assert count(talk.session, Release) == 2

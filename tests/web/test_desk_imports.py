@@ -281,3 +281,19 @@ def test_addresses_of_other_rows_and_imports_are_not_found(desk: Desk) -> None:
     assert desk.client.get(f"/admin/imports/{id}/rows/99999").status_code == 404
     assert desk.client.get(f"/admin/imports/{id}/rows/x").status_code == 404
     assert desk.client.get("/admin/imports/99999/").status_code == 404
+
+
+def test_the_questions_of_an_import_are_a_list_of_their_own(desk: Desk, session: Session) -> None:
+    make_question(session, "Was it here before?")
+    desk.upload(("bank.json", bank("First?", "Second?")))
+    desk.post(f"{desk.batch.id}/write")
+    desk.work()
+    page = desk.client.get(f"/admin/imports/{desk.batch.id}/").text
+    address = re.search(r'href="(/admin/questions/\?import=\d+)"', page)
+    assert address
+    listed = desk.client.get(address[1]).text
+    assert "First?" in listed
+    assert "Second?" in listed
+    assert "Was it here before?" not in listed
+    assert 'name="import"' in listed
+    assert 'name="import"' not in desk.client.get("/admin/questions/").text

@@ -235,7 +235,7 @@ def test_an_empty_bank_says_where_to_begin(desk: FlaskClient) -> None:
     page = desk.get("/admin/").text
     assert "The bank is empty" in page
     assert "/admin/questions/new/" in page
-    assert "manage.py import" in page
+    assert "/admin/imports/new/" in page
     assert "Write the first one" in desk.get(LIST).text
 
 

@@ -129,7 +129,8 @@ class ListFilter(BaseFilter):
     """A filter of a list: one control of a plain form, `?<param>=<value>` in the address.
 
     `condition` makes the WHERE from the value; `options` are (value, words)
-    pairs, or None for a field that is typed in.
+    pairs, or None for a field that is typed in. `quiet` ones come by a link
+    alone: their field is there only while they are in effect.
     """
 
     def __init__(
@@ -138,9 +139,12 @@ class ListFilter(BaseFilter):
         label: str,
         condition: Callable[[str], ColumnElement[bool]],
         options: Sequence[tuple[str, str]] | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         super().__init__(label, options=list(options) if options else None)
         self.param = param
+        self.quiet = quiet
         self.condition = condition
 
     def operation(self) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import load_only, selectinload
 
 from cms.extensions import db
-from cms.models import Correction, ImportWarning, Question, Tag, question_tag
+from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
 from cms.services import queues
 from cms.services.search import ranked
 from cms.services.warnings import is_open
@@ -57,6 +57,15 @@ def _has_tag(path: str) -> ColumnElement[bool]:
     return Question.id.in_(tagged)
 
 
+def _came_by(value: str) -> ColumnElement[bool]:
+    """Whether an import of this number wrote the question."""
+    number = int(value) if value.isdecimal() and len(value) < 10 else 0
+    written = select(ImportRow.question_id).where(
+        ImportRow.batch_id == number, ImportRow.number.is_not(None)
+    )
+    return Question.id.in_(written)
+
+
 class QuestionsView(EditorPages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
@@ -91,6 +100,7 @@ class QuestionsView(EditorPages, HistoryPages, BulkPages):
             lambda value: queues.QUEUES[value].condition(),
             [(name, queue.title) for name, queue in queues.QUEUES.items()],
         ),
+        ListFilter("import", "Import number", _came_by, quiet=True),
     )
     loading = (
         load_only(
