@@ -8,7 +8,7 @@ left as a conflict, so that nothing happens that nobody saw.
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +30,9 @@ from cms.vocabulary import ImportState, JobState, Role, RowAction
 
 PLAN = "import.plan"
 WRITE = "import.write"
+
+TEXTS_KEPT = timedelta(days=90)
+"""How long an import that was written can be done again with its mended rows."""
 
 # What of a row a mended text does not state.
 _NOT_CONTENT = frozenset({"corrections", "provenance"})
@@ -58,6 +61,7 @@ def receive(
         raise InvalidInput("The file is empty. Choose another, or paste some text.", field="file")
     if format:
         by_name(format)
+    _forget_old_texts(session, at)
     batch = ImportBatch(
         file_name=upload.name[:500],
         sha256=hashlib.sha256(upload.data).hexdigest(),
@@ -122,6 +126,17 @@ def _plan_later(
     batch.job = enqueue(session, PLAN, {"batch": batch.id, "rows_of": rows_of}, by=by, at=at)
     session.flush()
     return batch
+
+
+def _forget_old_texts(session: Session, at: datetime) -> None:
+    """Drop the texts of imports that were written long ago; what became of their rows stays."""
+    old = select(ImportBatch.id).where(ImportBatch.applied_at < at - TEXTS_KEPT)
+    session.execute(
+        update(ImportRow)
+        .where(ImportRow.batch_id.in_(old), ImportRow.stated.is_not(None))
+        .values(stated=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def state_of(batch: ImportBatch) -> ImportState:

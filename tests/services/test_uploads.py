@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from sqlalchemy import Engine, func, select
@@ -463,3 +465,21 @@ def test_a_public_deck_of_an_undone_import_leaves_the_shelf(talk: Conversation) 
     talk.session.commit()
     assert talk.session.scalars(public).all() == []
     assert count(talk.session, Release) == 2
+
+
+def test_the_texts_of_an_import_are_forgotten_in_time_but_not_what_became_of_it(
+    talk: Conversation,
+) -> None:
+    batch = talk.shown(a_file(a_question("Once?")))
+    talk.write(batch)
+    waiting = talk.shown(a_file(a_question("Later?")))
+    batch.applied_at = AT - uploads.TEXTS_KEPT - timedelta(seconds=1)
+    talk.session.commit()
+    talk.shown(a_file(a_question("Now?")))
+    talk.session.expire_all()
+    assert [row.stated for row in talk.rows(batch)] == [None]
+    assert [row.stem for row in talk.rows(batch)] == ["Once?"]
+    assert uploads.stated(talk.rows(waiting)[0]) is not None
+    with pytest.raises(WrongState, match="Upload the file once more"):
+        uploads.again(talk.session, batch, by=talk.by, at=AT)
+    undo_import(talk.session, batch, by=talk.by, at=AT)
