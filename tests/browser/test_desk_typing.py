@@ -229,9 +229,10 @@ def test_without_scripts_everything_can_be_done(
     assert [answer.body for answer in saved.answers] == ["Second.", "A function."]
     page.goto("/admin/questions/")
     page.get_by_role("checkbox", name="What is a view?").check()
-    page.get_by_role("button", name="Publish").click()
+    page.get_by_label("What to do").select_option("Publish")
+    page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Publish: 1").click()
-    expect(page.get_by_text("1 question published.")).to_be_visible()
+    expect(page.get_by_text("Published: 1 question.")).to_be_visible()
 
 
 def test_a_page_of_a_phone_opens_its_menu_without_scripts(

@@ -27,11 +27,11 @@ from cms.models import (
     User,
 )
 from cms.services import accounts, bulk
+from cms.services.chunks import CHUNK
 from cms.services.content import content_of, decode, find_revision
 from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.releases import release_number
-from cms.services.shelf import CHUNK
 from cms.services.tags import delete_tag
 from cms.vocabulary import Difficulty, Origin, Role, RowAction, Stage
 from tests.factories import AT, make_published, make_question, make_warning, publication_of
