@@ -34,6 +34,8 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Run the benchmarks (by hand, on a quiet machine)
 	$(BIN)/python benchmarks/exchange.py
 	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python benchmarks/bulk.py
+	$(BIN)/python benchmarks/imports.py
 
 lock: $(VENV)/.dev ## Renew the lock files: versions and hashes, no addresses
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

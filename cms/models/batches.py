@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
+from cms.models.accounts import User
 from cms.models.base import LongText
+from cms.models.jobs import Job
 from cms.models.questions import Question
 from cms.vocabulary import RowAction
+
+
+class Batch:
+    """An operation on many questions that can be taken back as a whole; a mixin.
+
+    `at` is when somebody asked for it; `job` does it, where a worker has to.
+    """
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    undone_at: Mapped[datetime | None]
+    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
+
+    @declared_attr
+    @classmethod
+    def by(cls) -> Mapped[User | None]:
+        return relationship(foreign_keys=[cls.by_id])
+
+    @declared_attr
+    @classmethod
+    def undone_by(cls) -> Mapped[User | None]:
+        return relationship(foreign_keys=[cls.undone_by_id])
+
+    @declared_attr
+    @classmethod
+    def job(cls) -> Mapped[Job | None]:
+        return relationship()
 
 
 class BatchRow:

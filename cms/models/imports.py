@@ -10,12 +10,11 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from cms.models.accounts import User
 from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText
-from cms.models.batches import BatchRow
-from cms.models.jobs import Job
+from cms.models.batches import Batch, BatchRow
 from cms.models.questions import Question, Revision
 
 
-class ImportBatch(Base):
+class ImportBatch(Batch, Base):
     """One import of one file: uploaded `at`, compared with the bank, applied, perhaps undone.
 
     `data` is the file until it is compared; from then on the rows hold what it
@@ -27,24 +26,15 @@ class ImportBatch(Base):
     __tablename__ = "import_batch"
     __table_args__ = IDS_ARE_NEVER_REUSED
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     file_name: Mapped[Line]
     sha256: Mapped[str] = mapped_column(String(64))
     format: Mapped[str] = mapped_column(String(32))
     data: Mapped[bytes | None] = mapped_column(deferred=True)
     head: Mapped[LongText] = mapped_column(default="")
     made: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
-    by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
-    at: Mapped[datetime] = mapped_column(index=True)
     planned_at: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]
-    undone_at: Mapped[datetime | None]
-    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
 
-    by: Mapped[User | None] = relationship(foreign_keys=[by_id])
-    undone_by: Mapped[User | None] = relationship(foreign_keys=[undone_by_id])
-    job: Mapped[Job | None] = relationship()
     rows: Mapped[list[ImportRow]] = relationship(
         back_populates="batch", order_by="ImportRow.id", cascade="all, delete-orphan"
     )
