@@ -108,3 +108,33 @@ def test_what_was_mended_is_acknowledged_to_the_code_before(app: Flask) -> None:
             ).all()
         assert [(bool(when), who) for when, who in rows] == [(True, editor_id), (False, None)]
         flask_migrate.upgrade()
+
+
+def test_a_bank_of_the_version_before_keeps_its_decks_imports_and_stems(
+    app: Flask, flask_bank: Upload
+) -> None:
+    with app.app_context():
+        with Session(db.engine) as session:
+            plan = plan_file(session, flask_bank, FORMATS["markdown"])
+            apply(session, plan, flask_bank, FORMATS["markdown"], by=None, at=AT)
+            publish(session, list(session.scalars(select(Question))), by=None, at=AT)
+            session.commit()
+        tables = (
+            "SELECT slug, title, questions, release FROM published_deck ORDER BY slug",
+            "SELECT deck, publication_id, position FROM published_deck_member ORDER BY 1, 3",
+            "SELECT uid, stem_key FROM question ORDER BY uid",
+            "SELECT id, applied_at FROM import_batch",
+        )
+
+        def state() -> list[list[tuple[object, ...]]]:
+            with db.engine.connect() as connection:
+                return [[tuple(row) for row in connection.execute(text(each))] for each in tables]
+
+        before = state()
+        assert all(before)
+        flask_migrate.downgrade(revision="0001")
+        flask_migrate.upgrade()
+        assert state() == before
+        with db.engine.connect() as connection:
+            pages = connection.scalars(text("SELECT html FROM published_deck")).all()
+        assert all(page.startswith("<p>") for page in pages)

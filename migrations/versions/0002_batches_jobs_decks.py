@@ -4,6 +4,8 @@ Revision ID: 0002
 Revises: 0001
 """
 
+import html
+import json
 import re
 import unicodedata
 
@@ -159,8 +161,6 @@ def _create_deck_members() -> None:
         sa.Column("changed_in", sa.Integer(), nullable=False, server_default="0"),
     ):
         op.add_column("published_deck", column)
-    # Emptied, so that the next release works the decks out: they were never shown before.
-    op.execute("DELETE FROM published_deck")
     op.create_table(
         "published_deck_member",
         sa.Column("deck", sa.String(length=120), nullable=False),
@@ -190,6 +190,7 @@ def _create_deck_members() -> None:
         "published_deck_member",
         ["deck", "position", "publication_id"],
     )
+    _work_out_decks()
     op.create_table(
         "deck_change",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -207,6 +208,47 @@ def _create_deck_members() -> None:
     op.create_index(
         op.f("ix_deck_change_deck_release_uid"), "deck_change", ["deck", "release", "uid"]
     )
+
+
+def _work_out_decks() -> None:
+    """Give public decks what pages show of them. Their filters selected nothing until now.
+
+    Descriptions become plain paragraphs; the next change of a deck renders its Markdown.
+    """
+    deck = sa.table(
+        "published_deck",
+        *(sa.column(name) for name in ("slug", "document", "release")),
+        *(sa.column(name) for name in ("title", "html", "questions", "changed_in")),
+    )
+    publication = sa.table("publication", sa.column("id"), sa.column("uid"))
+    member = sa.table(
+        "published_deck_member",
+        *(sa.column(name) for name in ("deck", "publication_id", "position")),
+    )
+    connection = op.get_bind()
+    ids = dict(connection.execute(sa.select(publication.c.uid, publication.c.id)).all())
+    for slug, document, release in connection.execute(
+        sa.select(deck.c.slug, deck.c.document, deck.c.release)
+    ).all():
+        item = json.loads(document)
+        uids = [uid for uid in item.get("questions", []) if uid in ids]
+        blocks = html.escape(item.get("description", "")).split("\n\n")
+        connection.execute(
+            sa.update(deck)
+            .where(deck.c.slug == slug)
+            .values(
+                title=item["title"],
+                html="".join(f"<p>{block}</p>" for block in blocks if block),
+                questions=len(uids),
+                changed_in=release,
+            )
+        )
+        rows = [
+            {"deck": slug, "publication_id": ids[uid], "position": position}
+            for position, uid in enumerate(uids)
+        ]
+        if rows:
+            connection.execute(sa.insert(member), rows)
 
 
 def _create_sample_runs() -> None:
