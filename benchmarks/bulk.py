@@ -32,10 +32,10 @@ def run(step: str, folder: Path) -> None:
     from cms.formats import FORMATS
     from cms.formats.item import Upload
     from cms.models import BulkOperation, Question
-    from cms.services import bulk
-    from cms.services.importing import apply, plan_file
+    from cms.services.imports.importing import apply, plan_file
+    from cms.services.operations import bulk
+    from cms.services.operations.undoing import undo_bulk
     from cms.services.publishing import publish
-    from cms.services.undoing import undo_bulk
 
     app = create_app({"DATABASE_URL": f"sqlite:///{folder / 'bank.db'}"})
     at = datetime.now(UTC)

@@ -33,7 +33,7 @@ def run(step: str, folder: Path) -> None:
     from cms.formats.item import Upload
     from cms.models import Question
     from cms.services.exporting import Head, Selection, export_shelf
-    from cms.services.importing import apply, plan_file
+    from cms.services.imports.importing import apply, plan_file
     from cms.services.publishing import publish
 
     app = create_app({"DATABASE_URL": f"sqlite:///{folder / 'bank.db'}"})

@@ -40,7 +40,7 @@ def prepare() -> None:
     from cms.formats.item import Upload
     from cms.models import Question
     from cms.services import accounts
-    from cms.services.importing import apply, plan_file
+    from cms.services.imports.importing import apply, plan_file
     from cms.services.publishing import publish
     from cms.vocabulary import Role
 

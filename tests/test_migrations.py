@@ -15,7 +15,7 @@ from cms.formats import FORMATS
 from cms.formats.item import Upload
 from cms.models import Base, Publication, Question
 from cms.services import search
-from cms.services.importing import apply, plan_file
+from cms.services.imports.importing import apply, plan_file
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.vocabulary import Role

@@ -27,8 +27,8 @@ from cms.formats.item import Upload
 from cms.models import Question
 from cms.models.engine import reading
 from cms.services.exporting import Head, Selection, Stream, export_drafts, export_shelf
-from cms.services.importing import apply, plan_file
-from cms.services.planning import Plan
+from cms.services.imports.importing import apply, plan_file
+from cms.services.imports.planning import Plan
 from cms.services.publishing import Published, publish
 from cms.vocabulary import Difficulty, RowAction
 

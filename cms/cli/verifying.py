@@ -18,12 +18,12 @@ from cms.cli.output import print_table
 from cms.config import child_environment
 from cms.extensions import db, read_engine
 from cms.models.engine import reading
-from cms.services import sandbox
-from cms.services.guarded_http import public_manners
-from cms.services.linkchecks import check_links, published_links, record_links
 from cms.services.reading import find_tag
-from cms.services.samples import published_samples, under_tag
-from cms.services.verifying import Recorded, Result, record_runs, run_samples
+from cms.services.verify import sandbox
+from cms.services.verify.guarded_http import public_manners
+from cms.services.verify.linkchecks import check_links, published_links, record_links
+from cms.services.verify.samples import published_samples, under_tag
+from cms.services.verify.verifying import Recorded, Result, record_runs, run_samples
 
 
 @click.command("verify")

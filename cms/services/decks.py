@@ -29,7 +29,7 @@ from cms.models import (
     Tag,
     User,
 )
-from cms.services import members
+from cms.services import deckmembers
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.permissions import require
@@ -145,7 +145,7 @@ def delete_deck(
     )
     session.delete(deck)
     session.flush()
-    members.drop_deck(session, release, before.slug)
+    deckmembers.drop_deck(session, release, before.slug)
 
 
 def resolve_members(session: Session, names: Sequence[str]) -> list[str]:
@@ -287,8 +287,8 @@ def keep_decks(session: Session, release: Release, uids: Sequence[str] = ()) -> 
     for slug in session.scalars(
         select(PublishedDeck.slug).where(PublishedDeck.slug.not_in(select(Deck.slug)))
     ).all():
-        members.drop_deck(session, release, slug)
-    members.follow(session, release, uids)
+        deckmembers.drop_deck(session, release, slug)
+    deckmembers.follow(session, release, uids)
 
 
 def naming_tags(session: Session, paths: Iterable[str]) -> list[Deck]:
@@ -332,7 +332,7 @@ def rename_tags(
 
 
 def _put(session: Session, release: Release, item: DeckItem) -> None:
-    members.put_deck(session, release, item, render(item.description))
+    deckmembers.put_deck(session, release, item, render(item.description))
 
 
 def deck_item(deck: Deck) -> DeckItem:
@@ -369,12 +369,12 @@ class Preview:
 def preview_deck(session: Session, item: DeckItem, limit: int = 20) -> Preview:
     """Return how many questions a deck would have, and slug and stem of the first ones."""
     item = normalized_deck(item)
-    explicit = members.work_out(session, replace(item, filter=DeckFilter()))
+    explicit = deckmembers.work_out(session, replace(item, filter=DeckFilter()))
     ids = sorted(explicit, key=lambda id: explicit[id])
     total = len(ids)
     if item.filter:
         # A question that is both is one of the explicit ones, and counted once.
-        picked = members.selected(session, item.filter)
+        picked = deckmembers.selected(session, item.filter)
         total += session.scalar(select(func.count()).select_from(picked.subquery())) or 0
         for some in chunks(ids):
             both = picked.where(Publication.id.in_(some)).subquery()

@@ -25,14 +25,14 @@ from cms.models import (
     Tag,
     Withdrawal,
 )
-from cms.services import members
+from cms.services import deckmembers
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
 from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of
-from cms.services.samples import proofs
+from cms.services.verify.samples import proofs
 from cms.text import title_key
 from cms.vocabulary import ChangeKind
 
@@ -79,7 +79,7 @@ def withdraw(
                 select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
             )
         )
-        members.leave(session, release, ids)
+        deckmembers.leave(session, release, ids)
         session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
         merged = {

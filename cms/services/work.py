@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from cms.services.bulk import BULK
-from cms.services.import_jobs import plan_batch, write_batch
+from cms.services.imports.import_jobs import plan_batch, write_batch
+from cms.services.imports.uploads import PLAN, WRITE
 from cms.services.jobs import Handler
-from cms.services.undoing import bulk_job
-from cms.services.uploads import PLAN, WRITE
+from cms.services.operations.bulk import BULK
+from cms.services.operations.undoing import bulk_job
 
 HANDLERS: Mapping[str, Handler] = {PLAN: plan_batch, WRITE: write_batch, BULK: bulk_job}

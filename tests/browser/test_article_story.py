@@ -12,7 +12,7 @@ from sqlalchemy import select
 from cms.formats import detect
 from cms.formats.item import Upload
 from cms.models import Provenance, Question
-from cms.services.importing import apply, plan_file
+from cms.services.imports.importing import apply, plan_file
 from tests.browser.conftest import Open, Site
 from tests.conftest import SHARED_SEED
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from cms.models import Question
-from cms.services import bulk
+from cms.services.operations import bulk
 from tests.browser.conftest import Open, Site, faults_of
 from tests.factories import AT, make_published, make_question
 

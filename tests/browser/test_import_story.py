@@ -19,7 +19,7 @@ from cms.formats.item import Upload
 from cms.models import Question
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_drafts
-from cms.services.importing import apply, plan_file
+from cms.services.imports.importing import apply, plan_file
 from cms.services.jobs import work_one
 from cms.services.questions import save
 from cms.services.work import HANDLERS

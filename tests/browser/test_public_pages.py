@@ -10,8 +10,8 @@ from playwright.sync_api import Page, Response, expect
 
 from cms.formats.item import DeckFilter, DeckItem
 from cms.services.decks import save_deck
-from cms.services.samples import published_samples
-from cms.services.verifying import Result, record_runs
+from cms.services.verify.samples import published_samples
+from cms.services.verify.verifying import Result, record_runs
 from tests.browser.conftest import Open, Site
 from tests.factories import AT, make_bank, make_published
 

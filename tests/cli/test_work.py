@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from benchmarks.generated import bank
 from cms.formats.item import Upload
 from cms.models import ImportBatch, ImportRow, Job, Question, Revision
-from cms.services import uploads
+from cms.services.imports import uploads
 from cms.vocabulary import ImportState, JobState
 from tests.conftest import ROOT, SECRET
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from cms.extensions import db
 from cms.models import BulkOperation, Job, Question
-from cms.services import bulk, jobs
+from cms.services import jobs
+from cms.services.operations import bulk
 from cms.services.work import HANDLERS
 from cms.vocabulary import JobState, Role, Stage
 from tests.factories import make_published, make_question

@@ -14,7 +14,7 @@ from cms.formats import FORMATS
 from cms.formats.item import Upload
 from cms.models import Question
 from cms.services.corrections import open_correction
-from cms.services.importing import plan_file
+from cms.services.imports.importing import plan_file
 from cms.vocabulary import CorrectionKind, RowAction
 from tests.factories import AT, make_published, make_question
 from tests.web.pages import notes_of

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from cms.extensions import db
 from cms.models import ImportBatch, ImportRow, Question
-from cms.services import bulk
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
+from cms.services.operations import bulk
 from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.questions import submit as submit_question

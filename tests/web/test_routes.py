@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
-from cms.services import accounts, bulk, corrections, decks, publishing, questions
+from cms.services import accounts, corrections, decks, publishing, questions
+from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question
 

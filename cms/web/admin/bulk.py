@@ -17,8 +17,8 @@ from sqlalchemy.orm import selectinload
 from cms.errors import InvalidInput, NotFound
 from cms.extensions import db
 from cms.models import BulkOperation, Question, User
-from cms.services import bulk
-from cms.services.bulk import VERBS, Verb
+from cms.services.operations import bulk
+from cms.services.operations.bulk import VERBS, Verb
 from cms.services.permissions import may
 from cms.vocabulary import Difficulty, RowAction
 from cms.web.admin.base import PAGE_SIZE, actor, now, transaction

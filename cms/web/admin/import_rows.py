@@ -14,8 +14,9 @@ from cms.errors import CmsError, InvalidInput
 from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import ImportBatch, ImportRow, Question
-from cms.services import diff, uploads
-from cms.services.planning import Comparison
+from cms.services import diff
+from cms.services.imports import uploads
+from cms.services.imports.planning import Comparison
 from cms.services.rendered import Rendered
 from cms.vocabulary import Difficulty, ImportState, RowAction
 from cms.web.admin.base import GuardedView, actor, find, transaction

@@ -18,8 +18,8 @@ from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.csv import inert
 from cms.models import ImportBatch, ImportRow, Question
-from cms.services import uploads
-from cms.services.import_undo import undo_import
+from cms.services.imports import uploads
+from cms.services.imports.import_undo import undo_import
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
 from cms.web.admin.base import PAGE_SIZE, Row, TableView, actor, find, now, transaction

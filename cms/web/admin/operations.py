@@ -14,10 +14,10 @@ from sqlalchemy.orm import joinedload
 from cms.errors import CmsError
 from cms.extensions import db
 from cms.models import BulkOperation, BulkRow, Question
-from cms.services import bulk
-from cms.services.bulk import VERBS
+from cms.services.operations import bulk
+from cms.services.operations.bulk import VERBS
+from cms.services.operations.undoing import undo_bulk
 from cms.services.permissions import may
-from cms.services.undoing import undo_bulk
 from cms.vocabulary import JobState, RowAction
 from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
 

@@ -18,15 +18,15 @@ from cms.errors import WrongState
 from cms.models import BulkOperation, BulkRow, ImportWarning, Question, Release, User
 from cms.services import shelf
 from cms.services.audit import record
-from cms.services.bulk import VERBS, allowed, perform
 from cms.services.chunks import chunks
 from cms.services.jobs import Attempt
-from cms.services.keeping import put_rows
+from cms.services.operations.bulk import VERBS, allowed, perform
+from cms.services.operations.keeping import put_rows
+from cms.services.operations.states import Kept, put_state, state_of, unpacked
 from cms.services.permissions import require_writer
 from cms.services.questions import lock_all
 from cms.services.releases import open_release
 from cms.services.rewriting import restore_texts
-from cms.services.states import Kept, put_state, state_of, unpacked
 from cms.vocabulary import ChangeKind, RowAction
 
 # Questions that a refusal names; the others are counted.

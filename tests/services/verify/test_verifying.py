@@ -16,14 +16,14 @@ from cms.errors import NotAllowed
 from cms.formats.item import AnswerItem
 from cms.markup import Sample, samples
 from cms.models import Change, Question, Release, SampleRun, User
-from cms.services import sandbox
 from cms.services.content import content_of
 from cms.services.publishing import publish, retire
 from cms.services.questions import save
 from cms.services.releases import release_number
-from cms.services.samples import published_samples, under_tag
-from cms.services.sandbox import Outcome
-from cms.services.verifying import (
+from cms.services.verify import sandbox
+from cms.services.verify.samples import published_samples, under_tag
+from cms.services.verify.sandbox import Outcome
+from cms.services.verify.verifying import (
     Fault,
     Recorded,
     Result,

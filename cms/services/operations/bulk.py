@@ -18,13 +18,13 @@ from cms.formats.checks import tag_faults
 from cms.formats.item import TagItem
 from cms.models import BulkOperation, BulkRow, Job, Question, Tag, User
 from cms.models.accounts import name_key
-from cms.services import verbs
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.jobs import enqueue
+from cms.services.operations import verbs
+from cms.services.operations.verbs import Work
 from cms.services.permissions import require
 from cms.services.tags import resolve
-from cms.services.verbs import Work
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty, JobState, Role, RowAction
 

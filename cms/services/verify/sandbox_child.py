@@ -1,4 +1,4 @@
-"""The child's side of `cms.services.sandbox`: sets the limits, then runs `sample.py`.
+"""The child's side of `cms.services.verify.sandbox`: sets the limits, then runs `sample.py`.
 
 Run as a script by `python -I`, so it imports nothing of ours. Each limit that
 the platform does not know is left out.

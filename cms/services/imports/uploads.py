@@ -22,10 +22,10 @@ from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Uplo
 from cms.formats.normalizing import normalized
 from cms.models import ImportBatch, ImportRow, User
 from cms.services.audit import record
-from cms.services.importing import row_values
+from cms.services.imports.importing import row_values
+from cms.services.imports.planning import Comparison, compare
 from cms.services.jobs import enqueue
 from cms.services.permissions import require
-from cms.services.planning import Comparison, compare
 from cms.vocabulary import ImportState, JobState, Role, RowAction
 
 PLAN = "import.plan"

@@ -25,19 +25,20 @@ from cms.models import (
     User,
     Withdrawal,
 )
-from cms.services import bulk, jobs
+from cms.services import jobs
 from cms.services.content import content_of
 from cms.services.corrections import accept, open_correction
 from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.operations import bulk
+from cms.services.operations.states import state_of
+from cms.services.operations.undoing import bulk_job, undo_bulk
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import create, history, submit
 from cms.services.releases import release_number
-from cms.services.states import state_of
 from cms.services.tags import delete_tag
-from cms.services.undoing import bulk_job, undo_bulk
 from cms.vocabulary import CorrectionKind, JobState, Origin, RowAction, Stage
 from tests.factories import AT, content, make_published, make_question, make_warning, publication_of
-from tests.services.test_bulk import bank, do, edit, fates, tags_of
+from tests.services.operations.test_bulk import bank, do, edit, fates, tags_of
 
 __all__ = ["bank"]
 LATER = AT + timedelta(hours=2)

@@ -18,8 +18,8 @@ from cms.services.releases import release_number
 from cms.services.tags import resolve
 from cms.vocabulary import RowAction
 from tests.factories import AT, content, make_warning
-from tests.services.test_bulk import do, edit
-from tests.services.test_undoing import VERBS, public, shelf, undo, working
+from tests.services.operations.test_bulk import do, edit
+from tests.services.operations.test_undoing import VERBS, public, shelf, undo, working
 
 QUESTION = st.fixed_dictionaries(
     {

@@ -10,10 +10,10 @@ from cms.formats import by_name, detect
 from cms.formats.item import Reading, Row, Upload
 from cms.models import ImportBatch, ImportRow
 from cms.services.chunks import chunks
-from cms.services.importing import CHANGED, reading_of, row_values, source_of, write
+from cms.services.imports.importing import CHANGED, reading_of, row_values, source_of, write
+from cms.services.imports.planning import Plan, PlannedRow, plan_rows
+from cms.services.imports.uploads import FileHead, head_of
 from cms.services.jobs import Attempt
-from cms.services.planning import Plan, PlannedRow, plan_rows
-from cms.services.uploads import FileHead, head_of
 from cms.vocabulary import RowAction
 
 

@@ -32,7 +32,7 @@ from cms.models import (
 )
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf
-from cms.services.importing import Imported, apply, plan_file
+from cms.services.imports.importing import Imported, apply, plan_file
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.vocabulary import Origin, RowAction

@@ -31,14 +31,14 @@ from cms.models import (
 )
 from cms.services.audit import record
 from cms.services.chunks import chunks
-from cms.services.inserting import (
+from cms.services.imports.inserting import (
     add_corrections,
     add_warnings,
     insert_questions,
     provenance_values,
 )
+from cms.services.imports.planning import Plan, PlannedRow, plan
 from cms.services.permissions import require
-from cms.services.planning import Plan, PlannedRow, plan
 from cms.services.questions import MERGED, checked, lock_all, same, taken_faults
 from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.tags import resolve

@@ -24,13 +24,13 @@ from cms.models import (
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.decks import keep_decks
-from cms.services.inserting import insert_rows
+from cms.services.imports.inserting import insert_rows
+from cms.services.imports.uploads import state_of
 from cms.services.permissions import require
 from cms.services.questions import lock_all
 from cms.services.releases import open_release
 from cms.services.rewriting import restore_texts
 from cms.services.tags import delete_unused
-from cms.services.uploads import state_of
 from cms.vocabulary import ImportState, Role
 
 NAMED = 3  # questions that a refusal names

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cms.services import sandbox
-from cms.services.sandbox import run_code
+from cms.services.verify import sandbox
+from cms.services.verify.sandbox import run_code
 
 # Asks the kernel for a connection without Python's own sockets, which an audit hook watches.
 BARE_CONNECT = """

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from cms.services.guarded_http import (
+from cms.services.verify.guarded_http import (
     AGENT,
     Address,
     Manners,

@@ -19,12 +19,12 @@ from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, 
 from cms.services import publishing, shelf
 from cms.services.audit import record
 from cms.services.chunks import chunks
-from cms.services.keeping import keep_rows
+from cms.services.operations.keeping import keep_rows
+from cms.services.operations.states import Kept, State, packed, state_of
 from cms.services.permissions import require_writer
 from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
 from cms.services.releases import open_release
 from cms.services.rewriting import Rewriting, current_contents, rewrite
-from cms.services.states import Kept, State, packed, state_of
 from cms.services.warnings import acknowledge, is_open
 from cms.vocabulary import ChangeKind, Difficulty, Origin, RowAction, Stage
 

@@ -26,9 +26,10 @@ from cms.models import (
     Tag,
     User,
 )
-from cms.services import accounts, bulk
+from cms.services import accounts
 from cms.services.chunks import CHUNK
 from cms.services.content import content_of, decode, find_revision
+from cms.services.operations import bulk
 from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.releases import release_number

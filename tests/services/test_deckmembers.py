@@ -29,8 +29,8 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services.content import content_of
+from cms.services.deckmembers import AFTER_EXPLICIT, work_out
 from cms.services.decks import deck_item, delete_deck, save_deck
-from cms.services.members import AFTER_EXPLICIT, work_out
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import create, save
 from cms.services.releases import release_number

@@ -21,12 +21,13 @@ from sqlalchemy.orm import Session
 
 from cms.markup import Sample
 from cms.models import Question, SampleRun, User
-from cms.services import sandbox, shelf
+from cms.services import shelf
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.permissions import require
 from cms.services.releases import open_release
-from cms.services.samples import PublishedSample, proven, published_samples
+from cms.services.verify import sandbox
+from cms.services.verify.samples import PublishedSample, proven, published_samples
 from cms.vocabulary import ChangeKind, Role
 
 SHOWN = 120

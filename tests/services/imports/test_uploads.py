@@ -26,10 +26,10 @@ from cms.models import (
     Tag,
     User,
 )
-from cms.services import uploads
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
-from cms.services.import_undo import undo_import
+from cms.services.imports import uploads
+from cms.services.imports.import_undo import undo_import
 from cms.services.jobs import work_one
 from cms.services.publishing import publish
 from cms.services.questions import save

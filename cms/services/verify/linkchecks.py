@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from cms.models import Source, User
 from cms.services.chunks import chunks
-from cms.services.guarded_http import Manners, Refused, final_status
 from cms.services.permissions import require
-from cms.services.samples import published_items
+from cms.services.verify.guarded_http import Manners, Refused, final_status
+from cms.services.verify.samples import published_items
 from cms.vocabulary import Role
 
 AT_ONCE = 6

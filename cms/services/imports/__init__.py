@@ -1,0 +1,1 @@
+"""Imports: what a file says, compared with the bank, decided on, written, undone."""

@@ -1,0 +1,1 @@
+"""Operations on many questions at once: one verb, one release, one undo."""

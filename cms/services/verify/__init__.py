@@ -1,0 +1,1 @@
+"""Verify: the samples of published answers run, and their sources asked for."""
