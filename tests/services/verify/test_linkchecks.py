@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from tests.services.test_guarded_http import Handler, Server, only_local, serving
+from tests.services.verify.test_guarded_http import Handler, Server, only_local, serving
 
 from cms.errors import NotAllowed
 from cms.formats.item import AnswerItem, SourceItem
