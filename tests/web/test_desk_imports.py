@@ -177,6 +177,23 @@ def test_an_update_shows_its_difference(desk: Desk, session: Session) -> None:
     assert "<del>wrong</del><ins>right</ins>" in page
 
 
+def test_a_likely_duplicate_is_shown_beside_its_twin_and_mended(
+    desk: Desk, session: Session
+) -> None:
+    make_question(session, "What is held?", "Another answer.")
+    session.rollback()
+    desk.upload(("bank.json", bank("What is held?")))
+    [row] = desk.rows()
+    page = desk.client.get(f"/admin/imports/{desk.batch.id}/rows/{row.id}").text
+    assert "How it differs from the bank’s question" in page
+    assert "<del>Another answer</del><ins>Yes</ins>." in page
+    assert "<h3>Address</h3>" not in page
+    mended = {"stem": "What is not held?", "answers[0].body": "No."}
+    page = desk.post(f"{desk.batch.id}/rows/{row.id}", op="save", **mended).text
+    assert "Mended. The import will write this text." in page
+    assert [(row.action, row.stem) for row in desk.rows()] == [("create", "What is not held?")]
+
+
 def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
     desk: Desk,
 ) -> None:
