@@ -144,7 +144,9 @@ def _wanted(comparison: Comparison | None) -> Content | None:
 
 def _by_place(content: Content) -> Content:
     """Return a content whose answers are known by their place: those of two questions compare."""
-    answers = [replace(answer, uid=None) for answer in content.answers]
+    answers = [
+        replace(answer, uid=f"place-{place}") for place, answer in enumerate(content.answers)
+    ]
     return replace(content, slug=None, answers=answers)
 
 
