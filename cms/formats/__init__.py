@@ -60,6 +60,6 @@ def detect(upload: Upload) -> Format:
     raise UnreadableFile(
         upload.name,
         "Its content is in none of the known formats: "
-        f"{', '.join(f'{each.name} ({each.title})' for each in readable)}. "
+        f"{', '.join(each.name for each in readable)}. "
         "Name the format if it is one of them.",
     )

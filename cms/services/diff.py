@@ -10,6 +10,10 @@ from cms.formats.item import AnswerItem, Content
 # Comparing costs the square of the pieces at worst: longer stretches count as wholly replaced.
 COMPARED_PIECES = 2_000
 
+# Lines that stay in sight beside a change, and the fewest that are worth folding away.
+SHOWN_LINES = 3
+FOLDED_LINES = 6
+
 # Addresses, versions and dotted names are words: half of one that changed says nothing.
 _PIECES = re.compile(r"\w+(?:[.:/@-]\w+)*|\n|[^\S\n]+|[^\w\s]")
 
@@ -20,6 +24,19 @@ class Segment:
 
     kind: str
     text: str
+
+    def folded(self, *, first: bool, last: bool) -> tuple[str, str, str]:
+        """Return the text in three: what stays in sight, the lines to fold away, what stays again.
+
+        `first` and `last` say that no change comes before it, or after it. What is
+        short, or no 'same' stretch, stays in sight as a whole.
+        """
+        lines = _lines(self.text)
+        start = 0 if first else SHOWN_LINES
+        end = len(lines) - (0 if last else SHOWN_LINES)
+        if self.kind != "same" or end - start < FOLDED_LINES:
+            return self.text, "", ""
+        return "".join(lines[:start]), "".join(lines[start:end]), "".join(lines[end:])
 
 
 @dataclass(frozen=True, slots=True)

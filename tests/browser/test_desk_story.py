@@ -129,8 +129,8 @@ def test_a_contributor_writes_and_an_editor_publishes(site: Site, open_page: Ope
     expect(edith.get_by_text("With the 1 ticked")).to_be_visible()
     edith.get_by_label("What to do").select_option("Publish")
     edith.get_by_role("button", name="Go on").click()
-    expect(edith.get_by_role("heading", level=1)).to_have_text("Publish: 1 question?")
-    edith.get_by_role("button", name="Publish: 1").click()
+    expect(edith.get_by_role("heading", level=1)).to_have_text("Publish 1 question?")
+    edith.get_by_role("button", name="Publish 1 question").click()
     expect(edith.get_by_text("Published: 1 question.")).to_be_visible()
 
     conrad.reload()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
@@ -42,6 +44,23 @@ def test_ctrl_s_saves_and_ctrl_enter_publishes(page: Page) -> None:
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Published in release 1.")).to_be_visible()
     expect(page.get_by_text("Saved as revision")).to_have_count(0)
+
+
+def test_whoever_passes_through_by_tab_changes_nothing(page: Page) -> None:
+    area = text_of(page)
+    before = area.input_value()
+    page.get_by_label("Applies to").last.focus()
+    page.keyboard.press("Tab")
+    expect(area).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(area).not_to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(area).to_be_focused()
+    expect(area).to_have_value(before)
+    page.keyboard.press("End")
+    page.keyboard.press("Tab")
+    expect(area).not_to_have_value(before)
+    expect(area).to_have_accessible_description(re.compile("Esc Tab leaves it"))
 
 
 def test_tab_indents_and_escape_lets_it_leave(page: Page) -> None:
@@ -231,7 +250,7 @@ def test_without_scripts_everything_can_be_done(
     page.get_by_role("checkbox", name="What is a view?").check()
     page.get_by_label("What to do").select_option("Publish")
     page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Publish: 1").click()
+    page.get_by_role("button", name="Publish 1 question").click()
     expect(page.get_by_text("Published: 1 question.")).to_be_visible()
 
 

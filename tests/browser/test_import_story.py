@@ -140,7 +140,7 @@ def test_a_folder_that_was_edited_by_hand_comes_back_as_just_its_edits(
     page = open_page("Edith")
     page.goto("/admin/imports/new/")
     page.get_by_label("Files").set_input_files([str(path) for path in files])
-    page.get_by_role("button", name="Read it").click()
+    page.get_by_role("button", name="Read and compare").click()
     state(page, "waits for you")
     tallies = page.locator("#tallies")
     expect(tallies).to_contain_text("update 10")
@@ -170,7 +170,7 @@ def test_the_pages_of_an_import_have_no_fault_that_axe_finds(
     page.goto("/admin/imports/new/")
     assert faults_of(page) == []
     page.get_by_label("Pasted text", exact=True).fill(DAMAGED)
-    page.get_by_role("button", name="Read it").click()
+    page.get_by_role("button", name="Read and compare").click()
     state(page, "waits for you")
     assert faults_of(page) == []
     page.locator("td.main a").nth(2).click()
@@ -189,7 +189,7 @@ def test_an_import_goes_without_scripts(open_page: Open, site: Site) -> None:
     page.get_by_label("Files").set_input_files(
         {"name": "bank.json", "mimeType": "application/json", "buffer": generated_bank(3)}
     )
-    page.get_by_role("button", name="Read it").click()
+    page.get_by_role("button", name="Read and compare").click()
     # The page looks again by itself: it says so in its head.
     state(page, "waits for you")
     page.get_by_role("checkbox").first.uncheck()

@@ -157,3 +157,21 @@ def test_paper_shows_the_answer_and_where_it_comes_from(open_page: Open) -> None
 
 def _focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.localName"))
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_page_that_is_printed_from_a_dark_screen_is_ink_on_paper(open_page: Open) -> None:
+    page = open_page(scheme="dark")
+    page.goto("/questions/all-there-is")
+    page.emulate_media(media="print", color_scheme="dark")
+    dark = page.evaluate(
+        """() => {
+          const light = (color) => Math.max(...color.match(/\\d+/g).slice(0, 3).map(Number)) > 200;
+          const clear = (color) => color.startsWith('rgba') && color.endsWith(' 0)');
+          return [...document.querySelectorAll('main, main *')].filter((each) => {
+            const ground = getComputedStyle(each).backgroundColor;
+            return !clear(ground) && !light(ground);
+          }).map((each) => each.outerHTML.slice(0, 80));
+        }"""
+    )
+    assert dark == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.services.diff import compare, conflicts, mergeable, words
+from cms.services.diff import Segment, compare, conflicts, mergeable, words
 
 TEXT = st.text(alphabet="ab \n.,:é", max_size=60)
 
@@ -149,3 +149,23 @@ def test_an_answer_they_removed_is_taken_away_only_where_i_left_it_alone(label: 
     found = conflicts(mine=mine, theirs=theirs, base=base())
     taken = [each.key for each in mergeable(found, theirs)]
     assert taken == ([] if label else ["answers/11111111/body"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "first", "last", "folded"),
+    [
+        ("same", 12, False, False, (3, 6, 3)),
+        ("same", 11, False, False, (11, 0, 0)),
+        ("same", 12, True, False, (0, 9, 3)),
+        ("same", 12, False, True, (3, 9, 0)),
+        ("same", 5, True, True, (5, 0, 0)),
+        ("added", 12, False, False, (12, 0, 0)),
+    ],
+)
+def test_lines_far_from_a_change_are_folded(
+    kind: str, lines: int, first: bool, last: bool, folded: tuple[int, int, int]
+) -> None:
+    text = "".join(f"line {n}\n" for n in range(lines))
+    found = Segment(kind, text).folded(first=first, last=last)
+    assert "".join(found) == text
+    assert tuple(part.count("\n") for part in found) == folded

@@ -177,6 +177,24 @@ def test_an_update_shows_its_difference(desk: Desk, session: Session) -> None:
     assert "<del>wrong</del><ins>right</ins>" in page
 
 
+def test_a_likely_duplicate_is_shown_beside_its_twin_and_mended(
+    desk: Desk, session: Session
+) -> None:
+    make_question(session, "What is held?", "Another answer.")
+    session.rollback()
+    desk.upload(("bank.json", bank("What is held?")))
+    [row] = desk.rows()
+    page = desk.client.get(f"/admin/imports/{desk.batch.id}/rows/{row.id}").text
+    assert "How it differs from the bank’s question" in page
+    assert "<del>Another answer</del><ins>Yes</ins>." in page
+    assert "<h3>Address</h3>" not in page
+    assert "Order of the answers" not in page
+    mended = {"stem": "What is not held?", "answers[0].body": "No."}
+    page = desk.post(f"{desk.batch.id}/rows/{row.id}", op="save", **mended).text
+    assert "Mended. The import will write this text." in page
+    assert [(row.action, row.stem) for row in desk.rows()] == [("create", "What is not held?")]
+
+
 def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
     desk: Desk,
 ) -> None:
@@ -222,6 +240,29 @@ def test_an_import_is_undone_and_done_again(desk: Desk, session: Session) -> Non
     assert "Import 2 questions" in desk.client.get(page.request.path).text
     page = desk.post(f"{desk.batch.id}/discard")
     assert "Discarded ‘bank.json’" in page.text
+
+
+def test_the_list_tells_what_would_become_and_what_became_of_the_rows(
+    desk: Desk, session: Session
+) -> None:
+    def told(query: str = "") -> list[str]:
+        page = desk.client.get(f"/admin/imports/{query}").text
+        return re.findall(r'data-label="Result">([^<]*)</td>', page)
+
+    make_question(session, "What is held?")
+    session.rollback()
+    desk.upload(("bank.json", bank("First?", "Second?", "What is held?", "")))
+    assert told("?state=open") == ["2 to create, 1 likely duplicate, 1 error"]
+    first, *_, twin, _ = desk.rows()
+    batch = desk.batch.id
+    desk.post(f"{batch}/choose", shown=[first.id, twin.id], chosen=[twin.id])
+    desk.post(f"{batch}/write")
+    desk.work()
+    assert told("?state=imported") == ["2 created, 1 left out, 1 error"]
+    page = desk.client.get(f"/admin/imports/{batch}/").text
+    pills = re.findall(r'data-label="Result"><span class="pill ?\w*">([^<]*)</span>', page)
+    assert pills == ["left out", "created", "created", "error"]
+    assert told("?state=open") == told("?state=undone") == []
 
 
 def test_an_undo_that_cannot_be_says_what_was_built_on_the_import(

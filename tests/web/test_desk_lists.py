@@ -16,10 +16,15 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
+from cms.formats import FORMATS
+from cms.formats.item import DeckFilter, DeckItem, Upload
 from cms.models import ImportBatch, ImportRow, Question
+from cms.services import decks
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
+from cms.services.imports.importing import apply, plan_file
 from cms.services.operations import bulk
+from cms.services.operations.undoing import undo_bulk
 from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.questions import submit as submit_question
@@ -240,8 +245,13 @@ def test_an_empty_bank_says_where_to_begin(desk: FlaskClient) -> None:
 
 
 def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
-    desk: FlaskClient, bank: dict[str, Question]
+    desk: FlaskClient, session: Session, bank: dict[str, Question]
 ) -> None:
+    for planned_at, applied_at in ((AT, None), (AT, AT)):
+        made = {"planned_at": planned_at, "applied_at": applied_at, "at": AT}
+        batch = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", **made)
+        session.add(batch)
+    session.commit()
     page = desk.get("/admin/").text
     cards = re.findall(
         r'<li><a href="([^"]+)"><span class="number big[^"]*">(\d+\+?)</span>\s*<b>([^<]+)</b>',
@@ -253,10 +263,56 @@ def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
         ("1", "Import warnings"),
         ("1", "Unpublished changes"),
         ("1", "No source"),
+        ("1", "Imports to decide"),
     ]
     for address, count, _ in cards:
         listed = desk.get(address.replace("&amp;", "&")).text
         assert f'<span class="quiet number">{count} found</span>' in listed
+
+
+def test_a_contributor_is_not_asked_to_decide_imports(as_role: AsRole, session: Session) -> None:
+    make_question(session)
+    assert "Imports to decide" not in as_role(Role.contributor).get("/admin/").text
+    assert "Imports to decide" in as_role(Role.editor).get("/admin/").text
+
+
+def told_lately(client: FlaskClient) -> str:
+    lately = client.get("/admin/").text.split("Lately")[1].partition("</ul>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", lately).split())
+
+
+def test_what_was_done_to_many_questions_at_once_is_one_line(
+    desk: FlaskClient, as_role: AsRole, session: Session
+) -> None:
+    questions = [make_question(session, f"Question {n}?") for n in range(3)]
+    later = AT + timedelta(hours=1)
+    ids = [question.id for question in questions]
+    tagged = bulk.begin(session, "add_tag", ids, {"tag": "new"}, by=None, at=later)
+    bulk.perform(session, tagged, at=later)
+    nothing = bulk.begin(session, "unretire", ids, {}, by=None, at=later)
+    bulk.perform(session, nothing, at=later)
+    undo_bulk(session, tagged, by=None, at=later + timedelta(hours=1))
+    upload = Upload("bank.csv", b"stem,answer\nImported?,Yes.\n")
+    plan = plan_file(session, upload, FORMATS["csv"])
+    done = apply(session, plan, upload, FORMATS["csv"], by=None, at=later)
+    drinks = DeckItem(slug="", title="Drinks", filter=DeckFilter(text="tea"))
+    decks.save_deck(session, None, drinks, by=None, at=later + timedelta(hours=2))
+    session.commit()
+    assert done.batch
+    page = desk.get("/admin/").text
+    assert f'<a href="/admin/operations/{tagged.id}/">3 questions</a>' in page
+    assert f'<a href="/admin/imports/{done.batch.id}/">bank.csv</a>' in page
+    lines = re.split(r"\s*The command line ", told_lately(desk))[1:]
+    assert [re.sub(r" (\d+ \w+ ago|just now|\d+ Nov 2026)$", "", line) for line in lines] == [
+        "made the deck Drinks",
+        "imported bank.csv",
+        "undid an operation: Added the tag new",
+        "added the tag new: 3 questions",
+        "wrote 3 questions",
+    ]
+    assert "/admin/imports/" not in as_role(Role.contributor).get("/admin/").text
+    audit = desk.get("/admin/audit/").text
+    assert f'operation: <a href="/admin/operations/{tagged.id}/">Added the tag new</a>' in audit
 
 
 def test_the_dashboard_tells_what_was_done_lately(desk: FlaskClient, session: Session) -> None:

@@ -140,10 +140,12 @@ def compare(session: Session, row: Row, tags: Iterable[TagItem] = ()) -> Compari
     if planned.question_id is None or planned.action == RowAction.error:
         return Comparison(planned)
     question = session.get_one(Question, planned.question_id, options=WITH_CONTENT)
+    # A likely duplicate reads like that question, but was not made from it.
+    twin = planned.action == RowAction.duplicate
     return Comparison(
         planned,
         with_tag_slugs(content_of(question), planner.tag_slugs),
-        planner.base(row, question),
+        None if twin else planner.base(row, question),
     )
 
 

@@ -20,7 +20,7 @@ from cms.formats import by_name
 from cms.formats.checks import refuse_faults
 from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Upload
 from cms.formats.normalizing import normalized
-from cms.models import ImportBatch, ImportRow, User
+from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record
 from cms.services.imports.importing import row_values
 from cms.services.imports.planning import Comparison, compare
@@ -149,6 +149,19 @@ def state_of(batch: ImportBatch) -> ImportState:
     if batch.planned_at is None:
         return ImportState.reading if busy else ImportState.failed
     return ImportState.writing if busy else ImportState.waiting
+
+
+def waits() -> ColumnElement[bool]:
+    """Whether an import waits for somebody: `state_of` calls it waiting, or failed."""
+    busy = select(Job.id).where(Job.state.in_([JobState.queued, JobState.running]))
+    at_rest = or_(ImportBatch.job_id.is_(None), ImportBatch.job_id.not_in(busy))
+    return and_(ImportBatch.applied_at.is_(None), at_rest)
+
+
+def count_waiting(session: Session, limit: int) -> int:
+    """Return how many imports wait for somebody, at most `limit`."""
+    some = select(ImportBatch.id).where(waits()).limit(limit).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
 
 
 def head_of(batch: ImportBatch) -> FileHead:

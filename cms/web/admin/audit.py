@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, String, cast, select
+from sqlalchemy import ColumnElement, Select, String, cast, select
 from sqlalchemy.orm import joinedload
 
 from cms.extensions import db
-from cms.models import AuditEvent, Correction, Deck, Question, User
+from cms.models import (
+    AuditEvent,
+    BulkOperation,
+    Correction,
+    Deck,
+    ImportBatch,
+    Question,
+    User,
+)
+from cms.services.operations.bulk import VERBS
 from cms.vocabulary import Role
 from cms.web.admin.base import ListFilter, Row, TableView
 
@@ -45,16 +55,23 @@ class AuditView(TableView):
         return count, rows
 
 
-def subjects(objects: Iterable[str]) -> dict[str, tuple[str, str, int]]:
-    """Return what 'question:<uid>', 'correction:<uid>' and 'deck:<id>' name: kind, words, key.
+class Subject(NamedTuple):
+    """What an event is about: its kind, how people call it, and the key of its page."""
 
-    Three queries, however many objects; what was deleted since is left out.
+    kind: str
+    words: str
+    key: int
+
+
+def subjects(objects: Iterable[str]) -> dict[str, Subject]:
+    """Return what 'question:<uid>', 'correction:<uid>' or 'deck:<id>', among others, names.
+
+    A query for each kind, however many objects; what was deleted since is left out.
     """
-    wanted: dict[str, list[str]] = {"question": [], "correction": [], "deck": []}
+    wanted: dict[str, list[str]] = defaultdict(list)
     for about in objects:
-        kind, _, uid = about.partition(":")
-        if kind in wanted:
-            wanted[kind].append(uid)
+        kind, _, key = about.partition(":")
+        wanted[kind].append(key)
     asked = {
         "question": select(Question.uid, Question.stem, Question.id).where(
             Question.uid.in_(wanted["question"])
@@ -62,13 +79,21 @@ def subjects(objects: Iterable[str]) -> dict[str, tuple[str, str, int]]:
         "correction": select(Correction.uid, Correction.claim, Correction.id).where(
             Correction.uid.in_(wanted["correction"])
         ),
-        "deck": select(cast(Deck.id, String), Deck.title, Deck.id).where(
-            Deck.id.in_([int(key) for key in wanted["deck"]])
-        ),
+        "deck": _named(Deck.id, Deck.title, wanted["deck"]),
+        "import": _named(ImportBatch.id, ImportBatch.file_name, wanted["import"]),
     }
-    return {
-        f"{kind}:{uid}": (kind, words, key)
+    found = {
+        f"{kind}:{name}": Subject(kind, words, key)
         for kind, statement in asked.items()
         if wanted[kind]
-        for uid, words, key in db.session.execute(statement)
+        for name, words, key in db.session.execute(statement)
     }
+    operations = select(BulkOperation).where(BulkOperation.id.in_(map(int, wanted["operation"])))
+    for each in db.session.scalars(operations) if wanted["operation"] else ():
+        told = VERBS[each.verb].tell(each.arguments)
+        found[f"operation:{each.id}"] = Subject("operation", told, each.id)
+    return found
+
+
+def _named(id: Any, words: Any, keys: Iterable[str]) -> Select[str, str, int]:
+    return select(cast(id, String), words, id).where(id.in_(map(int, keys)))

@@ -29,10 +29,36 @@ from cms.web.pages import count_of
 SHOWN = 20
 CHANGED = "The list changed since you saw it: it has {count} now. Look again, then go on."
 
+# Each verb with what it is to do, said of a number of questions: a heading and a button.
 GROUPS = (
-    ("Publishing", ("publish", "submit", "return", "retire", "unretire")),
-    ("Text", ("add_tag", "remove_tag", "replace_tag", "difficulty")),
-    ("Care", ("assign", "review_by", "acknowledge", "delete")),
+    (
+        "Publishing",
+        {
+            "publish": "Publish {}",
+            "submit": "Submit {} for review",
+            "return": "Return {} to draft",
+            "retire": "Retire {}",
+            "unretire": "Un-retire {}",
+        },
+    ),
+    (
+        "Text",
+        {
+            "add_tag": "Add a tag to {}",
+            "remove_tag": "Remove a tag from {}",
+            "replace_tag": "Replace a tag of {}",
+            "difficulty": "Set the difficulty of {}",
+        },
+    ),
+    (
+        "Care",
+        {
+            "assign": "Assign {}",
+            "review_by": "Set the review date of {}",
+            "acknowledge": "Acknowledge the warnings of {}",
+            "delete": "Delete {}",
+        },
+    ),
 )
 
 
@@ -85,6 +111,7 @@ class BulkPages(ExportedList):
             "admin/questions/confirm.html",
             name=name,
             verb=verb,
+            intent=_intent(name, len(chosen.ids)),
             chosen=chosen,
             foresight=bulk.foresee(db.session(), chosen.select),
             rows=_rows(chosen.ids[: SHOWN if chosen.whole else PAGE_SIZE]),
@@ -137,6 +164,12 @@ def tell(operation: BulkOperation) -> int:
     if left:
         flash(f"{count_of(left, 'question')} stayed as before, for the reasons below.", "error")
     return left
+
+
+def _intent(name: str, count: int) -> str:
+    """Return what is to be done: 'Publish 3 questions'."""
+    [words] = [verbs[name] for _, verbs in GROUPS if name in verbs]
+    return words.format(count_of(count, "question"))
 
 
 def _rows(ids: Sequence[int]) -> list[Question]:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from msgspec.structs import replace
 from sqlalchemy import Select, select
 
 from cms.errors import CmsError, InvalidInput
@@ -53,7 +54,10 @@ class Beside:
         if comparison.planned.action == RowAction.conflict:
             found = diff.conflicts(mine=wanted, theirs=comparison.current, base=comparison.base)
             return cls([], found)
-        return cls(diff.compare(comparison.current, wanted), [])
+        current = comparison.current
+        if comparison.planned.action == RowAction.duplicate:
+            current, wanted = _by_place(current), _by_place(wanted)
+        return cls(diff.compare(current, wanted), [])
 
 
 class ImportRowPages(GuardedView):
@@ -137,6 +141,14 @@ def _wanted(comparison: Comparison | None) -> Content | None:
     if comparison is None:
         return None
     return comparison.planned.content or comparison.planned.item
+
+
+def _by_place(content: Content) -> Content:
+    """Return a content whose answers are known by their place: those of two questions compare."""
+    answers = [
+        replace(answer, uid=f"place-{place}") for place, answer in enumerate(content.answers)
+    ]
+    return replace(content, slug=None, answers=answers)
 
 
 def _is_key(written: str) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flask import Response, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from cms.errors import CmsError, InvalidInput
@@ -22,9 +23,31 @@ from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
-from cms.web.admin.base import PAGE_SIZE, Row, TableView, actor, find, now, transaction
+from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
 from cms.web.admin.import_rows import ImportRowPages, shown_rows
 from cms.web.admin.incoming import incoming
+from cms.web.pages import count_of
+
+# What becomes of rows, in words and in the order in which it is told.
+_NOUNS = ("conflict", "likely duplicate", "error")
+_RESULTS = ("created", "updated", "to create", "to update", "unchanged", "left out", *_NOUNS)
+_WAITING = {
+    RowAction.create: "to create",
+    RowAction.update: "to update",
+    RowAction.unchanged: "unchanged",
+    RowAction.conflict: "conflict",
+    RowAction.duplicate: "likely duplicate",
+    RowAction.error: "error",
+}
+
+STATES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
+    "open": ("to be decided", uploads.waits),
+    "imported": (
+        "imported",
+        lambda: and_(ImportBatch.applied_at.is_not(None), ImportBatch.undone_at.is_(None)),
+    ),
+    "undone": ("undone", lambda: ImportBatch.undone_at.is_not(None)),
+}
 
 READABLE = {name: each.title for name, each in FORMATS.items() if each.read}
 
@@ -40,11 +63,19 @@ class ImportsView(ImportRowPages, TableView):
     column_list = ("file_name", "state", "format", "result", "by", "at")
     column_labels = {"file_name": "File", "at": "When"}
     column_sortable_list = (("at", ImportBatch.at),)
+    column_filters = (
+        ListFilter(
+            "state",
+            "State",
+            lambda value: STATES[value][1](),
+            [(name, words) for name, (words, _) in STATES.items()],
+        ),
+    )
     loading = (joinedload(ImportBatch.by), joinedload(ImportBatch.job))
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
         count, rows = super().get_list(*args, **kwargs)
-        self._template_args["tallies"] = tallies([row.id for row in rows])
+        self._template_args["results"] = results(rows)
         self._template_args["state_of"] = uploads.state_of
         return count, rows
 
@@ -245,17 +276,35 @@ def progress_of(batch: ImportBatch) -> tuple[str, int, int | None]:
     )
 
 
-def tallies(batches: list[int]) -> dict[int, dict[RowAction, int]]:
-    """Return how many rows of each batch met which action, in one query."""
-    found: dict[int, dict[RowAction, int]] = {batch: {} for batch in batches}
+def results(batches: Sequence[ImportBatch]) -> dict[int, list[str]]:
+    """Return what became, or would become, of the rows of each batch, in words; in one query."""
+    written = ImportRow.number.is_not(None)
     statement = (
-        select(ImportRow.batch_id, ImportRow.action, func.count())
-        .where(ImportRow.batch_id.in_(batches))
-        .group_by(ImportRow.batch_id, ImportRow.action)
+        select(ImportRow.batch_id, ImportRow.action, written, func.count())
+        .where(ImportRow.batch_id.in_([batch.id for batch in batches]))
+        .group_by(ImportRow.batch_id, ImportRow.action, written)
     )
-    for batch, action, count in db.session.execute(statement):
-        found[batch][action] = count
-    return found
+    over = {batch.id: batch.applied_at is not None for batch in batches}
+    found: dict[int, Counter[str]] = {batch.id: Counter() for batch in batches}
+    for batch, action, done, count in db.session.execute(statement):
+        found[batch][_result(action, written=done, over=over[batch])] += count
+    return {
+        batch: [_told(counted[words], words) for words in _RESULTS if counted[words]]
+        for batch, counted in found.items()
+    }
+
+
+def _result(action: RowAction, *, written: bool, over: bool) -> str:
+    is_new = action in {RowAction.create, RowAction.duplicate}
+    if written:
+        return "created" if is_new else "updated"
+    if over and (is_new or action == RowAction.update):
+        return "left out"
+    return _WAITING[action]
+
+
+def _told(count: int, words: str) -> str:
+    return count_of(count, words) if words in _NOUNS else f"{count:,} {words}"
 
 
 def _numbers(name: str) -> set[int]:

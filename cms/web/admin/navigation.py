@@ -10,17 +10,22 @@ from sqlalchemy.orm import Session
 
 from cms.models import AuditEvent, User
 from cms.services import queues
+from cms.services.imports import uploads
 from cms.services.permissions import may
 from cms.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A link of the side bar; `count` is None where nothing is counted, else at most 100."""
+    """A link of the side bar; `count` is None where nothing is counted, else at most 100.
+
+    `hint` says what to do with what is counted.
+    """
 
     title: str
     url: str
     count: int | None = None
+    hint: str = ""
     current: bool = False
     warm: bool = False
 
@@ -45,6 +50,9 @@ HOUSE = (
 )
 
 
+IMPORTS_HINT = "Look through their rows, then import or discard them."
+
+
 def queue_url(name: str) -> str:
     """Return the address of the list of what waits in a queue."""
     if name == "corrections":
@@ -67,21 +75,19 @@ def queue_lengths(session: Session) -> dict[str, int]:
     return dict(lengths)
 
 
-def queue_entries(session: Session) -> list[Entry]:
-    """Return the queues, each with its length and the address of its list."""
+def queue_entries(session: Session, user: User) -> list[Entry]:
+    """Return the queues that wait for this account, each with its length and its list."""
     here = request.full_path.rstrip("?")
     found = []
     for name, count in queue_lengths(session).items():
-        url = queue_url(name)
-        found.append(
-            Entry(
-                queues.QUEUES[name].title,
-                url,
-                count,
-                current=here == url,
-                warm=name == "corrections" and count > 0,
-            )
-        )
+        queue, url = queues.QUEUES[name], queue_url(name)
+        warm = name == "corrections" and count > 0
+        found.append(Entry(queue.title, url, count, queue.hint, here == url, warm))
+    if may(user, Role.editor):
+        # Jobs read imports, and leave no event by which a count could be kept.
+        count = uploads.count_waiting(session, queues.COUNTED)
+        url = url_for("desk_imports.index_view", state="open")
+        found.append(Entry("Imports to decide", url, count, IMPORTS_HINT, here == url))
     return found
 
 
@@ -90,7 +96,7 @@ def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
     dashboard = Entry(
         "Dashboard", url_for("admin.index"), current=request.endpoint == "admin.index"
     )
-    waiting = queue_entries(session)
+    waiting = queue_entries(session, user)
     in_queue = any(entry.current for entry in waiting)
 
     def tables(rows: tuple[tuple[str, str, Role], ...]) -> list[Entry]:

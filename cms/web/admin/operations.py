@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, request
@@ -21,20 +22,20 @@ from cms.services.permissions import may
 from cms.vocabulary import JobState, RowAction
 from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
 
-# What became of a question, in words.
+# What became of a question, in words, and in the order in which it is told.
 FATES = {
     RowAction.update: "done",
+    RowAction.error: "left alone",
     RowAction.unchanged: "unchanged",
-    RowAction.error: "refused",
 }
 
 
-def stage_of(operation: BulkOperation) -> tuple[str, str]:
+def stage_of(operation: BulkOperation, tally: Mapping[RowAction, int]) -> tuple[str, str]:
     """Return how far an operation has come, as (class of a pill, words)."""
     if operation.undone_at is not None:
         return "gone", "undone"
     if operation.done_at is not None:
-        return "live", "done"
+        return ("live", "done") if tally.get(RowAction.update) else ("gone", "changed nothing")
     if operation.job is not None and operation.job.state == JobState.failed:
         return "error", "failed"
     return "review", "at work" if operation.job and operation.job.attempts else "waiting"
@@ -86,15 +87,16 @@ class OperationsView(TableView):
             .limit(PAGE_SIZE + 1)
         ).all()
         verb = VERBS[operation.verb]
+        tally = bulk.totals(db.session(), [operation.id])[operation.id]
         return self.render(
             "admin/operations/details.html",
             operation=operation,
             told=verb.tell(operation.arguments),
-            stage=stage_of(operation),
+            stage=stage_of(operation, tally),
             busy=_busy(operation),
             undoable=operation.done_at and not operation.undone_at and may(actor(), verb.role),
             action=action,
-            tally=bulk.totals(db.session(), [operation.id])[operation.id],
+            tally=tally,
             FATES=FATES,
             rows=rows[:PAGE_SIZE],
             more=len(rows) > PAGE_SIZE,

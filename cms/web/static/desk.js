@@ -72,7 +72,7 @@ if (bulk) {
   const whole = bulk.querySelector('[data-whole]');
   const count = () => {
     const ticked = boxes.filter((box) => box.checked).length;
-    words.textContent = whole?.checked ? 'With' : `With the ${ticked} ticked`;
+    words.textContent = whole?.checked ? 'With' : ticked ? `With the ${ticked} ticked` : 'None ticked';
     bulk.querySelector('.bulk').hidden = ticked === 0 && !whole;
     all.checked = ticked === boxes.length;
     all.indeterminate = ticked > 0 && ticked < boxes.length;

@@ -144,7 +144,19 @@ if (answers) {
 
 // --- typing Markdown: Tab indents, Escape leaves ----------------------------------------
 
+// Whoever comes by Tab goes on by it, and changes nothing on the way; typing makes it indent.
 let leaving = false;
+let byTab = false;
+document.addEventListener('keydown', (event) => { byTab = event.key === 'Tab'; }, true);
+document.addEventListener('pointerdown', () => { byTab = false; leaving = false; }, true);
+form.addEventListener('focusin', (event) => {
+  const area = event.target;
+  if (!area.matches('textarea[data-body]') || area.readOnly) return;
+  leaving = byTab;
+  const described = area.getAttribute('aria-describedby') || '';
+  if (!described.includes('keys-hint')) area.setAttribute('aria-describedby', `${described} keys-hint`.trim());
+});
+document.getElementById('keys-hint')?.removeAttribute('hidden');
 form.addEventListener('keydown', (event) => {
   const area = event.target;
   if (area.matches('[data-line]') && event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {

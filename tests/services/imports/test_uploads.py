@@ -108,6 +108,30 @@ def test_nothing_is_written_before_somebody_decides(talk: Conversation) -> None:
     assert [row.number for row in talk.rows(batch)] == [1, 1]
 
 
+def test_an_import_waits_for_somebody_until_it_is_written_or_discarded(
+    talk: Conversation,
+) -> None:
+    def waiting() -> list[str]:
+        found = talk.session.scalars(select(ImportBatch).where(uploads.waits()))
+        names = [batch.file_name for batch in found]
+        assert uploads.count_waiting(talk.session, 1) == min(len(names), 1)
+        return names
+
+    upload = a_file(a_question("What is a view?"))
+    batch = uploads.receive(talk.session, upload, by=talk.by, at=AT)
+    talk.session.commit()
+    assert waiting() == []
+    talk.work()
+    unread = talk.shown(Upload("noise.bin", b"\x00\x01"))
+    assert uploads.state_of(unread) == ImportState.failed
+    assert waiting() == ["bank.json", "noise.bin"]
+    uploads.confirm(talk.session, batch, by=talk.by, at=AT)
+    assert waiting() == ["noise.bin"]
+    talk.work()
+    uploads.discard(talk.session, unread, by=talk.by, at=AT)
+    assert waiting() == []
+
+
 def test_each_row_says_what_would_happen_to_it(talk: Conversation) -> None:
     held = make_question(talk.session, "What is held?", "Old.")
     talk.write(

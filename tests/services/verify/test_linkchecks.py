@@ -11,7 +11,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from tests.services.verify.test_guarded_http import Handler, Server, only_local, serving
 
 from cms.errors import NotAllowed
 from cms.formats.item import AnswerItem, SourceItem
@@ -21,6 +20,7 @@ from cms.services.verify.guarded_http import Manners
 from cms.services.verify.linkchecks import AT_ONCE, Link, check_links, published_links, record_links
 from cms.services.verify.samples import under_tag
 from tests.factories import AT, make_bank, make_published, make_question
+from tests.services.verify.test_guarded_http import Handler, Server, only_local, serving
 
 LATER = AT + timedelta(days=3)
 MANNERS = Manners(only_local, ssl.create_default_context(), seconds=5)
