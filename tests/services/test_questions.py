@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, NotAllowed, NotFound, StaleEdit, WrongState
 from cms.formats.item import AnswerItem
-from cms.models import Answer, AuditEvent, Question, Revision, User
+from cms.models import Answer, AuditEvent, Question, Revision, User, new_uid
 from cms.services.content import content_of, revision_content
 from cms.services.publishing import publish, retire
 from cms.services.questions import (
@@ -22,6 +23,7 @@ from cms.services.questions import (
     return_to_draft,
     save,
     submit,
+    taken_faults,
 )
 from cms.vocabulary import Origin, Stage, Status
 from tests.factories import AT, content, make_published, make_question
@@ -201,3 +203,13 @@ def test_what_was_public_is_never_deleted(session: Session) -> None:
     session.commit()
     with pytest.raises(WrongState, match="Retire it instead"):
         delete_draft(session, question, by=None, at=LATER)
+
+
+def test_more_answers_than_a_statement_has_parameters_are_looked_up(session: Session) -> None:
+    held = make_question(session, "Held?")
+    answers = [AnswerItem(uid=str(uuid.UUID(int=number))) for number in range(70_000)]
+    answers.append(AnswerItem(uid=held.answers[0].uid))
+    found = taken_faults(session, [content("New?", answers=answers, uid=new_uid())])
+    assert list(found.values()) == [
+        [("answers[70000].uid", "Another question's answer has this uid.")]
+    ]

@@ -205,17 +205,36 @@ def test_a_row_is_mended_on_its_page_and_what_is_wrong_is_said_beside_the_field(
     assert 'class="warning"' in page
     assert "data-mend" in page
     assert "acknowledge:" not in page
-    refused = desk.post(address, op="save", stem="", **{"answers[0].body": "Kept?"}).text
+    seen = re.findall(r'name="seen_version" value="(\d+)"', page)
+    refused = desk.post(
+        address, op="save", seen_version=seen, stem="", **{"answers[0].body": "Kept?"}
+    ).text
     assert "Nothing was saved yet" in refused
     assert "Kept?" in refused
     grown = desk.post(address, op="add-answer", stem="Mended?").text
     assert 'name="answers[0].body"' in grown
-    page = desk.post(
-        address, op="save", stem="Mended?", tags="new/tag", **{"answers[0].body": "Whole."}
-    ).text
+    mended = {"op": "save", "stem": "Mended?", "tags": "new/tag", "answers[0].body": "Whole."}
+    page = desk.post(address, seen_version=seen, **mended).text
     assert "Mended. The import will write this text." in page
     assert 'class="warning"' not in page
     assert "Whole." in page
+
+
+def test_a_row_that_somebody_else_mended_is_saved_over_only_on_purpose(desk: Desk) -> None:
+    desk.upload(("bank.json", bank("First?")))
+    address = f"{desk.batch.id}/rows/{desk.rows()[0].id}"
+    page = desk.client.get(f"/admin/imports/{address}").text
+    seen = re.findall(r'name="seen_version" value="(\d+)"', page)
+    theirs = {"op": "save", "stem": "Theirs?", "answers[0].body": "Theirs."}
+    assert "Mended." in desk.post(address, seen_version=seen, **theirs).text
+    mine = {"op": "save", "stem": "Mine?", "answers[0].body": "Mine."}
+    page = desk.post(address, seen_version=seen, **mine).text
+    assert "Somebody mended this row while you were at it" in page
+    assert "Mine." in page
+    assert desk.rows()[0].stem == "Theirs?"
+    seen = re.findall(r'name="seen_version" value="(\d+)"', page)
+    assert "Mended." in desk.post(address, seen_version=seen, **mine).text
+    assert desk.rows()[0].stem == "Mine?"
 
 
 def test_a_file_that_cannot_be_read_says_why_and_is_read_as_told(desk: Desk) -> None:

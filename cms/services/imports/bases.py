@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from cms.formats.item import Content, Row
-from cms.models import Provenance, Question, Revision
+from cms.models import ImportBatch, Provenance, Question, Revision
 from cms.vocabulary import Origin
 
 
@@ -86,7 +86,13 @@ def _imported_last(session: Session, ids: Sequence[int]) -> dict[int, int]:
     return dict(
         session.execute(
             select(Revision.question_id, func.max(Revision.number))
-            .where(Revision.question_id.in_(ids), Revision.origin == Origin.imported)
+            .where(Revision.question_id.in_(ids), Revision.origin == Origin.imported, stands())
             .group_by(Revision.question_id)
         ).all()
     )
+
+
+def stands() -> ColumnElement[bool]:
+    """Whether a revision is none of an import that was undone: such an import may come again."""
+    undone = select(ImportBatch.id).where(ImportBatch.undone_at.is_not(None))
+    return or_(Revision.batch_id.is_(None), Revision.batch_id.not_in(undone))

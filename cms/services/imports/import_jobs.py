@@ -133,6 +133,6 @@ def _keep_to(row: PlannedRow, shown: _Shown) -> None:
     now = (row.action, row.question_id, row.seen_version or None)
     if shown.chosen and now != (shown.action, shown.question_id, shown.seen_version):
         row.chosen = False
-        if row.action in {RowAction.create, RowAction.update, RowAction.duplicate}:
-            row.action = RowAction.conflict
-        row.message = CHANGED
+        # An error, or that there is nothing left to do, says so itself.
+        if row.action not in {RowAction.error, RowAction.unchanged}:
+            row.action, row.message = RowAction.conflict, CHANGED

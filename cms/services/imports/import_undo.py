@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import and_, delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
 from cms.errors import WrongState
@@ -17,6 +17,7 @@ from cms.models import (
     ImportRow,
     ImportWarning,
     Provenance,
+    PublishedCorrection,
     PublishedDeck,
     Question,
     User,
@@ -54,13 +55,19 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     if state != ImportState.imported:
         raise WrongState("This import was not written, so there is nothing to undo.")
     rows = _written(session, batch)
+    # Whoever changes one of them now waits, and finds it as the undo leaves it.
+    for ids in chunks(sorted(row.question_id for row in rows if row.question_id is not None)):
+        lock_all(session, ids)
     _refuse_built_on(blockers(session, rows))
     new = [row for row in rows if row.before is None]
     _delete_questions(session, new, batch, by=by, at=at)
     for some in chunks([row for row in rows if row.before is not None]):
         _restore(session, some, batch, by=by, at=at)
-    _delete_decks(session, batch, by=by, at=at)
+    public = _delete_decks(session, batch)
     delete_unused(session, batch.made.get("tags", []), by=by, at=at)
+    if public:
+        summary = f"Undid the import of {batch.file_name}"
+        keep_decks(session, open_release(session, by=by, at=at, summary=summary))
     batch.undone_at = at
     batch.undone_by_id = by.id if by else None
     record(
@@ -100,12 +107,21 @@ def _is_public(question: Question, row: ImportRow) -> bool:
 
 
 def _corrected_since(session: Session, rows: dict[int | None, ImportRow]) -> set[int]:
-    """Return the new questions that somebody filed a correction of."""
+    """Return the questions of which somebody filed a correction that would go, or used one."""
     new = [id for id, row in rows.items() if row.before is None]
+    brought = [uid for row in rows.values() for uid in (row.before or {}).get("corrections", [])]
+    filed = Correction.seen_in.is_not(None)
+    used = or_(
+        Correction.decided_by_id.is_not(None),
+        exists().where(PublishedCorrection.uid == Correction.uid),
+    )
     return set(
         session.scalars(
             select(Correction.question_id).where(
-                Correction.question_id.in_(new), Correction.seen_in.is_not(None)
+                or_(
+                    and_(Correction.question_id.in_(new), or_(filed, used)),
+                    and_(Correction.uid.in_(brought), used),
+                )
             )
         )
     )
@@ -198,15 +214,24 @@ def _restore(
     )
 
 
-def _delete_decks(session: Session, batch: ImportBatch, *, by: User | None, at: datetime) -> None:
-    """Delete the decks that the import made and nobody changed since; public ones by a release."""
-    made = session.scalars(
-        select(Deck).where(Deck.slug.in_(batch.made.get("decks", [])), Deck.version == 1)
-    ).all()
-    slugs = [deck.slug for deck in made]
+def _delete_decks(session: Session, batch: ImportBatch) -> bool:
+    """Delete the decks that the import made and nobody changed since; say if one was public.
+
+    All decks are locked, as for a change of a tag: that locks them in one order,
+    too, and before its release.
+    """
+    slugs = batch.made.get("decks", [])
+    if not slugs:
+        return False
+    decks = session.scalars(select(Deck).order_by(Deck.id).with_for_update())
+    # A deck of that address that is older or younger is somebody else's.
+    made = [
+        deck
+        for deck in decks
+        if deck.slug in slugs and deck.version == 1 and deck.created_at == batch.applied_at
+    ]
     for deck in made:
         session.delete(deck)
     session.flush()
-    if session.scalar(select(exists().where(PublishedDeck.slug.in_(slugs)))):
-        summary = f"Undid the import of {batch.file_name}"
-        keep_decks(session, open_release(session, by=by, at=at, summary=summary))
+    gone = [deck.slug for deck in made]
+    return bool(session.scalar(select(exists().where(PublishedDeck.slug.in_(gone)))))

@@ -42,12 +42,14 @@ from cms.services.permissions import require
 from cms.services.questions import MERGED, checked, lock_all, same, taken_faults
 from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.tags import resolve
+from cms.text import normalize_line
 from cms.vocabulary import Origin, Role, RowAction
 
 CHANGED = (
     "The question changed after it was compared with this row, so it was left as it is. "
     "Import again to compare anew."
 )
+UNNAMED = "Unnamed file"
 # Rows that become new questions.
 NEW = frozenset({RowAction.create, RowAction.duplicate})
 
@@ -106,14 +108,8 @@ def apply(
     require(by, Role.editor, "import files")
     if not _new_decks(session, planned.decks) and not any(row.chosen for row in planned.rows):
         return Imported(planned)
-    batch = ImportBatch(
-        file_name=upload.name[:500],
-        sha256=hashlib.sha256(upload.data).hexdigest(),
-        format=format.name,
-        by_id=by.id if by else None,
-        at=at,
-        planned_at=at,
-    )
+    batch = batch_of(upload, format.name, by=by, at=at)
+    batch.planned_at = at
     session.add(batch)
     session.flush()
     write(session, planned, batch, by=by, at=at)
@@ -127,10 +123,25 @@ def apply(
     return Imported(planned, batch, [each for each in written if each is not None])
 
 
+def batch_of(upload: Upload, format: str, *, by: User | None, at: datetime) -> ImportBatch:
+    """Return the batch of a file, named as a line that every database takes."""
+    return ImportBatch(
+        file_name=normalize_line(upload.name)[:500] or UNNAMED,
+        sha256=hashlib.sha256(upload.data).hexdigest(),
+        format=format,
+        by_id=by.id if by else None,
+        at=at,
+    )
+
+
 def write(
     session: Session, planned: Plan, batch: ImportBatch, *, by: User | None, at: datetime
 ) -> None:
-    """Write the chosen rows of a plan as those of `batch`; each row then says what it became."""
+    """Write the chosen rows of a plan as those of `batch`; each row then says what it became.
+
+    :raises NotAllowed: when the actor is no editor, or none any more
+    """
+    require(by, Role.editor, "import files")
     _mark_late_conflicts(session, planned.rows)
     decks = _new_decks(session, planned.decks)
     held = set(session.scalars(select(Tag.uid)))

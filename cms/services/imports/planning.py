@@ -25,7 +25,7 @@ from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
 from cms.services.chunks import chunks
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.errata import correction_item
-from cms.services.imports.bases import Bases
+from cms.services.imports.bases import Bases, stands
 from cms.services.imports.merging import judge
 from cms.services.questions import slug_owners
 from cms.text import stem_key
@@ -161,6 +161,7 @@ class _Planner:
         self.occurrences: Counter[tuple[str, str]] = Counter()
         self.slugs: set[str] = set()
         self.matched: set[int] = set()
+        self.met: dict[int, str] = {}
         slugs = dict(session.execute(select(Tag.uid, Tag.slug)).all())
         self.tag_slugs = slugs
         # A tag that was renamed here is still the tag that the file means.
@@ -264,6 +265,13 @@ class _Planner:
                 **{name: getattr(item, name) for name in Content.__struct_fields__}
             )
             return planned
+        if question.id in self.met:
+            planned.action = RowAction.error
+            planned.message = (
+                f"This means the same question as {self.met[question.id]}. Keep one of the two."
+            )
+            return planned
+        self.met[question.id] = row.place
         return self._meet(planned, row, item, question)
 
     def _meet(self, planned: PlannedRow, row: Row, item: Item, question: Question) -> PlannedRow:
@@ -301,7 +309,7 @@ class _Planner:
         return [
             with_tag_slugs(decode(revision), self.tag_slugs)
             for revision in self.session.scalars(
-                select(Revision).filter_by(question_id=question.id)
+                select(Revision).where(Revision.question_id == question.id, stands())
             )
         ]
 

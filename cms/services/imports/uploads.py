@@ -6,7 +6,7 @@ chosen, in one transaction: a row whose question changed since it was shown is
 left as a conflict, so that nothing happens that nobody saw.
 """
 
-import hashlib
+import zlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Uplo
 from cms.formats.normalizing import normalized
 from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record
-from cms.services.imports.importing import row_values
+from cms.services.imports.importing import batch_of, row_values
 from cms.services.imports.planning import Comparison, compare
 from cms.services.jobs import enqueue
 from cms.services.permissions import require
@@ -62,14 +62,8 @@ def receive(
     if format:
         by_name(format)
     _forget_old_texts(session, at)
-    batch = ImportBatch(
-        file_name=upload.name[:500],
-        sha256=hashlib.sha256(upload.data).hexdigest(),
-        format=format,
-        data=upload.data,
-        by_id=by.id if by else None,
-        at=at,
-    )
+    batch = batch_of(upload, format, by=by, at=at)
+    batch.data = upload.data
     return _plan_later(session, batch, by=by, at=at)
 
 
@@ -249,6 +243,11 @@ def stated(row: ImportRow) -> Row | None:
     return msgspec.json.decode(row.stated, type=Row) if row.stated else None
 
 
+def version_of(row: ImportRow) -> int:
+    """Return a number of at most nine digits that stands for what a row says now."""
+    return zlib.crc32((row.stated or "").encode()) % 10**9
+
+
 def compared(session: Session, batch: ImportBatch, row: ImportRow) -> Comparison | None:
     """Return a row beside the bank as it is now; None where there is nothing to compare."""
     said = stated(row)
@@ -258,18 +257,31 @@ def compared(session: Session, batch: ImportBatch, row: ImportRow) -> Comparison
 
 
 def mend(
-    session: Session, batch: ImportBatch, row: ImportRow, content: Content, *, by: User | None
+    session: Session,
+    batch: ImportBatch,
+    row: ImportRow,
+    content: Content,
+    *,
+    seen: int,
+    by: User | None,
 ) -> None:
     """Put a mended text in the place of a row's; what was damaged and is gone no longer warns.
 
     `content` carries tags as slugs, and is what the question will be: nothing of
     it is left to the bank any more. The row is compared anew, and chosen where it can be.
+    `seen` is the `version_of` the row that the editor saw.
 
     :raises InvalidContent: when the text breaks a rule
-    :raises WrongState: when nothing is to be decided any more
+    :raises WrongState: when nothing is to be decided any more, or somebody else mended the row
     """
     require(by, Role.editor, "import files")
     _require_waiting(session, batch)
+    session.refresh(row, ["stated"])
+    if version_of(row) != seen:
+        raise WrongState(
+            "Somebody mended this row while you were at it. Nothing was overwritten: open the "
+            "row in another window to compare. Save again if yours is the text to import."
+        )
     said = stated(row)
     if said is None or said.item is None:
         raise WrongState("This row cannot be read. Mend it in the file, and upload that again.")

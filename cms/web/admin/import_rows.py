@@ -81,12 +81,15 @@ class ImportRowPages(GuardedView):
             return self._row_page(batch, found, form)
         try:
             with transaction() as session:
-                uploads.mend(session, batch, found, form.content(form.tag_slugs), by=actor())
+                text = form.content(form.tag_slugs)
+                uploads.mend(session, batch, found, text, seen=form.seen, by=actor())
         except InvalidInput as error:
             form.refuse(error)
             return self._row_page(batch, found, form)
         except CmsError as error:
             form.errors[""] = str(error)
+            # The next save is deliberate: it names what the row says now as seen.
+            form.seen_version = str(uploads.version_of(found))
             return self._row_page(batch, found, form)
         flash("Mended. The import will write this text.", "success")
         show = self.shown_kind()
@@ -97,7 +100,8 @@ class ImportRowPages(GuardedView):
         comparison = uploads.compared(session, batch, row)
         wanted = _wanted(comparison)
         state = uploads.state_of(batch)
-        text = form or (QuestionForm.of(wanted, seen_version=0) if wanted else None)
+        seen = uploads.version_of(row)
+        text = form or (QuestionForm.of(wanted, seen_version=seen) if wanted else None)
         said = uploads.stated(row)
         notes = Notes()
         shown = rendered(text) if text else None

@@ -34,7 +34,7 @@ from cms.services.jobs import work_one
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.services.work import HANDLERS
-from cms.vocabulary import CorrectionKind, ImportState, Origin, RowAction
+from cms.vocabulary import CorrectionKind, ImportState, Origin, Role, RowAction
 from tests.conftest import ROOT
 from tests.factories import AT, content, make_published, make_question
 
@@ -222,7 +222,7 @@ def test_a_damaged_row_is_mended_before_it_is_written(talk: Conversation) -> Non
     assert said is not None
     assert said.item is not None
     mended = content(said.item.stem, "All of it is here again.", tags=["new/tag"])
-    uploads.mend(talk.session, batch, row, mended, by=talk.by)
+    uploads.mend(talk.session, batch, row, mended, seen=uploads.version_of(row), by=talk.by)
     assert row.warnings == 0
     assert row.chosen
     talk.write(batch)
@@ -237,11 +237,78 @@ def test_a_damaged_row_is_mended_before_it_is_written(talk: Conversation) -> Non
 def test_a_mended_row_has_to_keep_the_rules(talk: Conversation) -> None:
     batch = talk.shown(a_file(a_question("Fine?")))
     [row] = talk.rows(batch)
+    seen = uploads.version_of(row)
     with pytest.raises(InvalidContent, match=r"stem: It is empty\. Write the question\."):
-        uploads.mend(talk.session, batch, row, content(" "), by=talk.by)
+        uploads.mend(talk.session, batch, row, content(" "), seen=seen, by=talk.by)
     [error] = talk.rows(talk.shown(a_file(a_question(""))))
+    seen = uploads.version_of(error)
     with pytest.raises(WrongState, match="Mend it in the file"):
-        uploads.mend(talk.session, error.batch, error, content("Now?"), by=talk.by)
+        uploads.mend(talk.session, error.batch, error, content("Now?"), seen=seen, by=talk.by)
+
+
+def test_nobody_mends_over_the_mending_of_somebody_else(talk: Conversation) -> None:
+    batch = talk.shown(a_file(a_question("Fine?")))
+    [row] = talk.rows(batch)
+    seen = uploads.version_of(row)
+    uploads.mend(talk.session, batch, row, content("Theirs?"), seen=seen, by=talk.by)
+    talk.session.commit()
+    with pytest.raises(WrongState, match="Somebody mended this row while you were at it"):
+        uploads.mend(talk.session, batch, row, content("Mine?"), seen=seen, by=talk.by)
+    talk.session.rollback()
+    assert talk.rows(batch)[0].stem == "Theirs?"
+
+
+def test_two_rows_that_mean_one_question_are_not_both_written(talk: Conversation) -> None:
+    origin = {"source": "A site", "external_id": "x1"}
+    talk.write(talk.shown(a_file(a_question("One?", provenance=origin))))
+    batch = talk.shown(
+        a_file(
+            a_question("One?", "First.", provenance=origin),
+            a_question("Other?", "Second.", provenance=origin),
+        )
+    )
+    assert talk.actions(batch) == [("update", True), ("error", False)]
+    assert talk.rows(batch)[1].message == (
+        "This means the same question as $.questions[0]. Keep one of the two."
+    )
+    talk.write(batch)
+    assert talk.question("One?").answers[0].body == "First."
+    assert [row.number for row in talk.rows(batch)] == [2, None]
+
+
+def test_rows_that_were_mended_into_one_address_say_so(talk: Conversation) -> None:
+    batch = talk.shown(a_file(a_question("First?"), a_question("Second?")))
+    for row in talk.rows(batch):
+        text, seen = content(row.stem, slug="the-same"), uploads.version_of(row)
+        uploads.mend(talk.session, batch, row, text, seen=seen, by=talk.by)
+    talk.write(batch)
+    first, second = talk.rows(batch)
+    assert (first.number, second.number, second.chosen) == (1, None, False)
+    assert second.message.startswith("slug: 'the-same' is, or was, another question's address.")
+
+
+def test_nothing_is_written_for_an_editor_who_is_none_any_more(
+    talk: Conversation, editor: User
+) -> None:
+    batch = talk.shown(a_file(a_question("Fine?")))
+    uploads.confirm(talk.session, batch, by=editor, at=AT)
+    editor.role = Role.contributor
+    talk.work()
+    assert count(talk.session, Question) == 0
+    assert uploads.state_of(batch) == ImportState.waiting
+    assert batch.job is not None
+    assert batch.job.error == "Only an editor may import files. Ask one to do it."
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("a\0b\n.json", "ab .json"), ("\udcff.json", ".json"), ("", "Unnamed file")]
+)
+def test_a_file_has_a_name_that_every_database_takes(
+    talk: Conversation, name: str, kept: str
+) -> None:
+    batch = talk.shown(a_file(a_question("Fine?"), name=name))
+    assert batch.file_name == kept
+    assert uploads.state_of(batch) == ImportState.waiting
 
 
 def test_mending_a_row_of_few_columns_leaves_nothing_else_to_the_bank(talk: Conversation) -> None:
@@ -256,7 +323,7 @@ def test_mending_a_row_of_few_columns_leaves_nothing_else_to_the_bank(talk: Conv
     wanted = comparison.planned.content
     assert wanted.context == "Think."
     wanted.context = "Think twice."
-    uploads.mend(talk.session, batch, row, wanted, by=talk.by)
+    uploads.mend(talk.session, batch, row, wanted, seen=uploads.version_of(row), by=talk.by)
     talk.write(batch)
     question = talk.question("What is held?")
     assert (question.context, question.answers[0].body) == ("Think twice.", "New.")
@@ -414,7 +481,9 @@ def test_an_undone_import_is_imported_again_with_its_mended_rows(talk: Conversat
     said = uploads.stated(row)
     assert said is not None
     assert said.item is not None
-    uploads.mend(talk.session, batch, row, content(said.item.stem, "Mended."), by=talk.by)
+    seen = uploads.version_of(row)
+    text = content(said.item.stem, "Mended.")
+    uploads.mend(talk.session, batch, row, text, seen=seen, by=talk.by)
     talk.write(batch)
     first = snapshot(talk.session)
     undo_import(talk.session, batch, by=talk.by, at=AT)
