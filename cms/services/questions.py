@@ -31,6 +31,7 @@ from cms.models import (
     new_uid,
 )
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.content import (
     content_of,
     decode,
@@ -317,11 +318,10 @@ def taken_faults(session: Session, contents: Sequence[Content]) -> dict[str, lis
     found: dict[str, list[Fault]] = defaultdict(list)
     slugs = slug_owners(session, [content.slug for content in contents])
     uids = [answer.uid for content in contents for answer in content.answers if answer.uid]
-    owners = dict(
-        session.execute(
-            select(Answer.uid, Question.uid).join(Answer.question).where(Answer.uid.in_(uids))
-        ).all()
-    )
+    owners: dict[str, str] = {}
+    for some in chunks(uids):
+        answers = select(Answer.uid, Question.uid).join(Answer.question)
+        owners |= dict(session.execute(answers.where(Answer.uid.in_(some))).all())
     for content in contents:
         assert content.uid is not None
         if content.slug and slugs.get(content.slug, set()) - {content.uid}:

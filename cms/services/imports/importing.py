@@ -153,8 +153,10 @@ def write(
             row.content = replace(
                 row.content, tags=sorted(tag_uids[slug] for slug in row.content.tags)
             )
+    contents = [row.content for row in planned.rows if row.content is not None and row.chosen]
+    reserved = {content.slug for content in contents if content.slug}
     for some in chunks([row for row in planned.rows if row.chosen and row.action in NEW]):
-        insert_questions(session, some, tag_ids, batch, by=by, at=at)
+        insert_questions(session, some, tag_ids, batch, reserved=reserved, by=by, at=at)
     for some in chunks([row for row in planned.rows if row.chosen and row.action not in NEW]):
         _update(session, some, batch, by=by, at=at)
     _add_decks(session, decks, at)

@@ -1,6 +1,6 @@
 """New questions in bulk: a statement for each table, not for each row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -38,11 +38,16 @@ def insert_questions(
     tag_ids: dict[str, int],
     batch: ImportBatch,
     *,
+    reserved: Set[str],
     by: User | None,
     at: datetime,
 ) -> None:
-    """Insert new questions with all that belongs to them, a statement for each table."""
-    contents = _identified(session, rows)
+    """Insert new questions with all that belongs to them, a statement for each table.
+
+    `reserved` are the addresses that the file itself gives to questions: those
+    that are made give way to them.
+    """
+    contents = _identified(session, rows, reserved)
     placed = _insert_identified(
         session,
         Question,
@@ -102,7 +107,7 @@ def insert_questions(
         add_corrections(session, row, 1, at)
 
 
-def _identified(session: Session, rows: Sequence[PlannedRow]) -> list[Content]:
+def _identified(session: Session, rows: Sequence[PlannedRow], reserved: Set[str]) -> list[Content]:
     """Return the rows' contents with uids and slugs, made where the file has none."""
     contents = [row.content for row in rows if row.content is not None]
     assert len(contents) == len(rows)
@@ -112,19 +117,19 @@ def _identified(session: Session, rows: Sequence[PlannedRow]) -> list[Content]:
         or f"question-{(content.uid or '')[-12:]}"
         for content in contents
     }
-    own = {content.slug for content in contents if content.slug}
-    taken = {slug for slug, uids in slug_owners(session, wanted.values()).items() if uids}
-    # The file's own addresses were checked when it was planned; made ones give way to them.
-    used = own | taken
+    used = reserved | slug_owners(session, wanted.values()).keys()
+    free = set(wanted.values()) - used
+
+    def is_taken(slug: str) -> bool:
+        if slug not in used and slug not in free and slug_owners(session, [slug]):
+            used.add(slug)
+        return slug in used
+
     result: list[Content] = []
     for content in contents:
         slug = content.slug
         if slug is None:
-            slug = unique_name(
-                wanted[id(content)],
-                lambda s: s in used or bool(slug_owners(session, [s])),
-                SLUG_LIMIT,
-            )
+            slug = unique_name(wanted[id(content)], is_taken, SLUG_LIMIT)
             used.add(slug)
         answers = [replace(answer, uid=answer.uid or new_uid()) for answer in content.answers]
         result.append(replace(content, slug=slug, answers=answers))

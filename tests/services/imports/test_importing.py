@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, event, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed
@@ -420,3 +420,30 @@ def test_an_article_replaces_nothing_of_a_bank_that_names_it_as_its_source(
     }
     document = {"format": "question-bank", "version": 1, "questions": [stated]}
     assert actions(bring(session, msgspec.json.encode(document))) == ["conflict"]
+
+
+def bank_of(questions: list[dict[str, Any]]) -> str:
+    return json.dumps({"format": "question-bank", "version": 1, "questions": questions})
+
+
+def test_an_address_that_is_made_gives_way_to_one_that_the_file_gives_far_below(
+    session: Session,
+) -> None:
+    rows: list[dict[str, Any]] = [{"stem": f"Question {number}?"} for number in range(600)]
+    rows[0]["stem"], rows[-1]["slug"] = "The address", "the-address"
+    done = bring(session, bank_of(rows))
+    slugs = dict(session.execute(select(Question.stem, Question.slug)).all())
+    assert len(done.questions) == 600
+    assert slugs["The address"] == "the-address-2"
+    assert slugs["Question 599?"] == "the-address"
+
+
+def test_new_questions_take_a_statement_for_each_table_not_for_each_question(
+    session: Session,
+) -> None:
+    statements: list[str] = []
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, sql, *_: statements.append(sql))
+    rows = [{"stem": f"Question {n}?", "answers": [{"body": "Yes."}]} for n in range(300)]
+    bring(session, bank_of(rows))
+    assert len(statements) < 100
