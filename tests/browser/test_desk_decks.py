@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck
+from cms.models import Deck, Question
 from cms.services.decks import deck_item, save_deck
 from tests.browser.conftest import Open, Site, faults_of
 from tests.factories import AT, make_published, make_question
@@ -145,3 +145,20 @@ def test_no_page_of_decks_has_a_serious_fault(
     expect(page.get_by_role("link", name="Title")).to_be_visible()
     look("refused")
     assert found == {}
+
+
+@pytest.mark.usefixtures("bank")
+def test_who_may_not_change_a_deck_reads_its_questions_below_their_heading(
+    site: Site, open_page: Open
+) -> None:
+    uids = list(site.session.scalars(select(Question.uid)))
+    item = DeckItem(slug="chosen", title="Chosen", questions=uids)
+    deck = save_deck(site.session, None, item, by=None, at=AT)
+    site.session.commit()
+    page = open_page("Conrad")
+    page.goto(f"/admin/decks/{deck.id}/")
+    title = page.get_by_label("Title").bounding_box()
+    shown = page.get_by_role("list", name="Chosen questions").bounding_box()
+    assert title
+    assert shown
+    assert (shown["x"], shown["width"]) == (title["x"], title["width"])

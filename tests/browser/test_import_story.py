@@ -183,6 +183,30 @@ def test_the_pages_of_an_import_have_no_fault_that_axe_finds(
     assert faults_of(page) == []
 
 
+def test_an_import_is_looked_through_and_dropped_by_keyboard(open_page: Open, site: Site) -> None:
+    page = open_page("Edith")
+    page.goto("/admin/imports/new/")
+    page.get_by_label("Pasted text", exact=True).fill("stem,answer\nFirst?,Yes.\nSecond?,No.\n")
+    page.keyboard.press("Control+Enter")
+    state(page, "waits for you")
+    box = page.get_by_role("checkbox", name="Import ‘First?’")
+    box.press("Space")
+    expect(page.get_by_role("button", name="Import 1 question")).to_be_visible()
+    expect(box).to_be_focused()
+    page.get_by_role("link", name="First?").press("Enter")
+    expect(page.locator(".bar .states")).to_contain_text("left out")
+    page.get_by_role("link", name="Next row").press("Enter")
+    expect(page.get_by_label("Stem")).to_have_value("Second?")
+    page.get_by_role("button", name="Leave it out").press("Enter")
+    expect(page.locator(".bar .states")).to_contain_text("left out")
+    page.locator(".bar .back").press("Enter")
+    expect(page.get_by_role("button", name="Import 0 questions")).to_be_disabled()
+    page.locator("summary", has_text="Discard").press("Enter")
+    page.get_by_role("button", name="Discard this import").press("Enter")
+    expect(page.get_by_text("Discarded ‘Pasted text’; nothing was written.")).to_be_visible()
+    assert count(site) == 0
+
+
 def test_an_import_goes_without_scripts(open_page: Open, site: Site) -> None:
     page = open_page("Edith", scripts=False)
     page.goto("/admin/imports/new/")

@@ -88,7 +88,11 @@ const lookAgain = () => setTimeout(async () => {
   const response = await fetch(location).catch(() => null);
   const page = response?.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
   const there = page && page.getElementById('main');
-  if (there) document.getElementById('main').replaceChildren(...there.childNodes);
+  const here = document.getElementById('main');
+  const held = here.contains(document.activeElement);
+  if (there) here.replaceChildren(...there.childNodes);
+  // What had the focus is gone: Tab goes on where it was, not at the top of the page.
+  if (there && held) here.focus();
   if (document.querySelector('[data-busy]')) lookAgain();
 }, 1000);
 if (document.querySelector('[data-busy]')) lookAgain();
