@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
-from tests.services.imports.test_uploads import Conversation, a_file, a_question
 
 from cms.errors import CmsError, WrongState
 from cms.formats.item import DeckFilter, DeckItem
@@ -23,6 +22,7 @@ from cms.services.questions import save
 from cms.services.tags import save_tag
 from cms.vocabulary import RowAction
 from tests.factories import AT, content, make_published, make_question
+from tests.services.imports.test_uploads import Conversation, a_file, a_question
 
 ACCEPTED = {"kind": "factual", "claim": "It was so.", "status": "accepted", "number": 7}
 OPEN = {"kind": "factual", "claim": "It was so.", "status": "open"}
