@@ -235,7 +235,9 @@ def _faults(session: Session, item: DeckItem, before: DeckItem | None) -> Iterab
         )
     held = before or DeckItem(slug="", title="")
     tags = set(item.filter.tags).difference(held.filter.tags)
-    known = set(session.scalars(select(Tag.slug).where(Tag.slug.in_(tags))))
+    known: set[str] = set()
+    for some in chunks(list(tags)):
+        known |= set(session.scalars(select(Tag.slug).where(Tag.slug.in_(some))))
     for name in ("all", "any", "none"):
         for index, tag in enumerate(getattr(item.filter, name)):
             if tag in tags - known:
@@ -367,8 +369,13 @@ class Preview:
 
 
 def preview_deck(session: Session, item: DeckItem, limit: int = 20) -> Preview:
-    """Return how many questions a deck would have, and slug and stem of the first ones."""
+    """Return how many questions a deck would have, and slug and stem of the first ones.
+
+    A filter that breaks a rule selects nothing yet.
+    """
     item = normalized_deck(item)
+    if any(path.startswith("filter") for path, _ in deck_faults(item)):
+        item.filter = DeckFilter()
     explicit = deckmembers.work_out(session, replace(item, filter=DeckFilter()))
     ids = sorted(explicit, key=lambda id: explicit[id])
     total = len(ids)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import Format
+from cms.formats.checks import is_slug
 from cms.formats.item import (
     BankItem,
     DeckItem,
@@ -200,7 +201,7 @@ def _deck(session: Session, selection: Selection) -> PublishedDeck | None:
     """
     if selection.deck is None:
         return None
-    deck = session.get(PublishedDeck, selection.deck)
+    deck = session.get(PublishedDeck, selection.deck) if is_slug(selection.deck) else None
     if deck is None:
         raise NotFound(f"There is no deck '{selection.deck}'.")
     return deck

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,15 +10,13 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import NotFound
-from cms.formats.item import SLUG_LIMIT, SLUG_PATTERN
+from cms.formats.checks import is_slug
 from cms.models import DeckChange, Publication, PublishedDeck, Release, Withdrawal
 from cms.text import title_key
 from cms.vocabulary import DeckChangeKind
 
 # Questions of one kind that a release's entry names; it counts the others.
 NAMED = 8
-
-_SLUG = re.compile(SLUG_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ def find_deck(session: Session, slug: str) -> PublicDeck:
 
     :raises NotFound: when there is none
     """
-    if len(slug) <= SLUG_LIMIT and _SLUG.fullmatch(slug):
+    if is_slug(slug):
         row = session.execute(_columns().where(PublishedDeck.slug == slug)).one_or_none()
         if row is not None:
             return PublicDeck(*row)

@@ -26,14 +26,19 @@ __all__ = ["bank", "desk"]
 
 
 def choose(
-    desk: FlaskClient, action: str, questions: list[Question], address: str = "", **more: str
+    desk: FlaskClient,
+    action: str,
+    questions: list[Question],
+    address: str = "",
+    ticks: tuple[str, ...] = (),
+    **more: str,
 ) -> Any:
     """Tick questions and go on: what comes is the page that asks first."""
     page = desk.get(LIST + address).text
     to = re.search(r'id="bulk" method="post" action="([^"]+)"', page)
     assert to
     fields = fields_of(page, "bulk") | {"action": action, **more}
-    rows = [str(each.id) for each in questions]
+    rows = [*(str(each.id) for each in questions), *ticks]
     return desk.post(to[1].replace("&amp;", "&"), data={**fields, "rowid": rows})
 
 
@@ -231,6 +236,8 @@ def test_the_page_says_who_sees_the_change_of_a_text(
 
 def test_ticking_nothing_does_nothing(desk: FlaskClient, bank: dict[str, Question]) -> None:
     done = choose(desk, "delete", [])
+    assert told(desk, done) == ["Tick the questions first."]
+    done = choose(desk, "delete", [], ticks=("9" * 5000, "-1", "²"))
     assert told(desk, done) == ["Tick the questions first."]
     assert choose(desk, "explode", [bank["draft"]]).status_code == 404
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -229,6 +230,24 @@ def test_the_preview_counts_what_was_typed_and_writes_nothing(
     nothing = send(desk, "/admin/decks/preview", all="many", text="???")
     assert tally(nothing.text) == "0 questions on the public site now"
     assert reread(session).version == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"questions": "no\0such"}, "The bank has no question 'nosuch'."),
+        ({"all": "no\0such"}, "There is no tag 'nosuch'."),
+        ({"any": ",".join(f"t{n}" for n in range(5000))}, "It names 5000 tags, the limit is 50."),
+    ],
+)
+def test_what_no_deck_may_hold_is_neither_counted_nor_saved(
+    desk: FlaskClient, session: Session, send: Send, typed: dict[str, str], said: str
+) -> None:
+    answer = send(desk, "/admin/decks/preview", **typed)
+    assert tally(answer.text) == "0 questions on the public site now"
+    page = send(desk, "/admin/decks/new/", title="First", **typed)
+    assert said in unescape(page.text)
+    assert session.scalars(select(Deck)).all() == []
 
 
 def test_a_search_for_members_finds_some_published_questions(

@@ -98,6 +98,7 @@ def test_a_deck_lists_its_questions_in_its_order(
         ("/decks/nope", 404, "There is no deck at this address."),
         ("/decks/No-Slug", 404, "There is no deck at this address."),
         ("/decks/nope.json", 404, "There is no deck 'nope'."),
+        ("/decks/%00.json", 404, "There is no deck '"),
         ("/decks/first-steps.pdf", 404, "There is no export “.pdf”."),
         ("/decks/first-steps.x.json", 404, "There is no export “.x.json”."),
         ("/decks/first-steps.zip", 404, "There is no export “.zip”."),

@@ -126,8 +126,9 @@ class BulkPages(ExportedList):
             ids = self.question_ids(self.whole())
             found = db.session.scalars(ids.order_by(Question.id.desc()))
             return Chosen(list(found), ids, whole=True)
-        ticked = [int(each) for each in request.form.getlist("rowid") if each.isdecimal()]
-        known = [each for each in dict.fromkeys(ticked[:PAGE_SIZE]) if each < 2**31]
+        ticked = request.form.getlist("rowid")[:PAGE_SIZE]
+        numbers = [int(each) for each in ticked if each.isdecimal() and len(each) < 11]
+        known = [each for each in dict.fromkeys(numbers) if each < 2**31]
         those = select(Question.id).where(Question.id.in_(known))
         there = set(db.session.scalars(those))
         return Chosen([each for each in known if each in there], those, whole=False)

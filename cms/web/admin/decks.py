@@ -87,7 +87,8 @@ class DeckForm(BaseForm):
     @property
     def names(self) -> list[str]:
         """What the chosen questions are called, one a line."""
-        return [line.strip() for line in (self.questions.data or "").splitlines() if line.strip()]
+        lines = map(normalize_line, (self.questions.data or "").splitlines())
+        return [line for line in lines if line]
 
     def item(self, slug: str, uids: Iterable[str]) -> DeckItem:
         """Return the deck that was typed, with the uids of the chosen questions."""
