@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from cms.models import Question
@@ -28,7 +30,8 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     page.get_by_role("link", name="Import warnings 1").first.click()
     page.get_by_role("link", name=question.stem).click()
 
-    # The warning leads to the passage.
+    # The warning leads to the passage, once the page's scripts are there.
+    page.wait_for_url(re.compile(rf"/admin/questions/{question.id}/"))
     page.get_by_role("link", name="Mend").click()
     text = page.get_by_label("Answer text")
     expect(text).to_be_focused()

@@ -76,6 +76,7 @@ def test_a_damaged_article_is_pasted_mended_imported_undone_and_imported_again(
     mended = []
     for number in range(2):
         page.locator("td.main a").nth(number).click()
+        page.wait_for_url(re.compile(r"/rows/\d+"))
         page.get_by_role("link", name="Mend").first.click()
         page.keyboard.type("what was lost is here again")
         mended.append(page.get_by_label("Stem").input_value())
