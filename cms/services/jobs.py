@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, and_, exists, or_, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from cms.errors import CmsError
@@ -29,7 +29,7 @@ LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
 """How often a job is begun: one that kills its worker must not do so forever."""
 RETRY_AFTER = timedelta(seconds=5)
-"""When a job is tried again that the database was too busy for."""
+"""When a job is tried again that met a busy database, or another one that wrote the same."""
 TICK = 0.5
 """Seconds between two notes of progress."""
 
@@ -239,12 +239,13 @@ def _recover(attempt: Attempt, error: Exception) -> None:
     with contextlib.suppress(LeaseLost):
         if isinstance(error, CmsError):
             attempt.fail(str(error))
+        elif isinstance(error, (OperationalError, IntegrityError)) and not attempt.is_last:
+            # The database was busy, or somebody wrote the same new thing a moment before.
+            logger.warning("Job %s is tried again: %s", attempt.id, error.orig)
+            attempt.put_back()
         elif isinstance(error, OperationalError):
-            logger.warning("Job %s met a busy database: %s", attempt.id, error)
-            if attempt.is_last:
-                attempt.fail(BUSY)
-            else:
-                attempt.put_back()
+            logger.warning("Job %s met a busy database: %s", attempt.id, error.orig)
+            attempt.fail(BUSY)
         else:
             logger.error("Job %s failed.", attempt.id, exc_info=error)
             attempt.fail(BROKEN)

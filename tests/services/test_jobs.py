@@ -210,6 +210,25 @@ def test_a_busy_database_puts_a_job_back_until_it_was_tried_often_enough(
     assert (job.state, job.error) == (JobState.failed, jobs.BUSY)
 
 
+def test_a_job_that_meets_another_one_which_wrote_the_same_is_tried_again(
+    session: Session, engine: Engine, clock: Clock, add: Callable[..., int]
+) -> None:
+    id = add()
+    held: list[str] = []
+
+    def make(attempt: Attempt) -> None:
+        with attempt.finishing() as inner:
+            if not held:
+                held.append("a tag")
+                inner.add_all([Tag(slug="same", name="One"), Tag(slug="same", name="Two")])
+
+    assert work_one(engine, {"tag": make}, clock=clock)
+    assert state_of(session, id).state == JobState.queued
+    clock.at += timedelta(minutes=1)
+    assert work_one(engine, {"tag": make}, clock=clock)
+    assert state_of(session, id).state == JobState.done
+
+
 def test_a_job_knows_who_asked_for_it(
     session: Session, engine: Engine, clock: Clock, editor: User
 ) -> None:

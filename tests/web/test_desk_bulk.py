@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
@@ -232,6 +233,18 @@ def test_the_page_says_who_sees_the_change_of_a_text(
     assert "1 question with unpublished changes: this joins them" in page
     page = choose(as_role(Role.contributor), "add_tag", chosen).text
     assert "2 of them were published: only an editor may change those" in page
+
+
+def test_two_who_make_one_tag_at_one_moment_are_told_so(
+    desk: FlaskClient, bank: dict[str, Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def perform(*_: object, **__: object) -> None:
+        raise IntegrityError("INSERT INTO tag", {}, Exception("uq_tag_slug"))
+
+    monkeypatch.setattr(bulk, "perform", perform)
+    page = confirm(desk, "add_tag", [bank["draft"]], tag="new")
+    assert "Somebody made the same tag at this moment. Do it again." in page.text
+    assert 'value="new"' in page.text
 
 
 def test_ticking_nothing_does_nothing(desk: FlaskClient, bank: dict[str, Question]) -> None:

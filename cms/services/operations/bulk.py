@@ -251,6 +251,14 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
     by = operation.by
     allowed(by, verb)
     given = _given(session, operation, by=by, at=at)
+    # The questions are locked before a release is opened: its lock comes last everywhere.
+    held = (
+        select(Question.id)
+        .join(BulkRow, BulkRow.question_id == Question.id)
+        .where(BulkRow.operation_id == operation.id)
+        .order_by(Question.id)
+    )
+    session.execute(held.with_for_update(of=Question)).all()
     session.execute(
         update(BulkRow)
         .where(BulkRow.operation_id == operation.id, BulkRow.question_id.is_(None))
@@ -263,7 +271,6 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
     )
     told = verb.tell(operation.arguments)
     work = Work(session, operation.id, dict(rows.all()), given, told, by, at)  # type: ignore[arg-type]
-    work.hold()
     verb.perform(work)
     operation.done_at = at
     operation.release = work.release.number if work.release else None

@@ -47,12 +47,6 @@ class Work:
     release: Release | None = None
     _fates: list[dict[str, Any]] = field(default_factory=list)
 
-    def hold(self) -> None:
-        """Lock all the questions, before a release is opened: its lock comes last everywhere."""
-        for ids in chunks(sorted(self.rows)):
-            held = select(Question.id).where(Question.id.in_(ids)).order_by(Question.id)
-            self.session.execute(held.with_for_update()).all()
-
     def rounds(self) -> Iterator[list[Question]]:
         """Yield the questions, locked; what became of a round is written after it."""
         for ids in chunks(sorted(self.rows)):
@@ -187,6 +181,7 @@ def acknowledge_warnings(work: Work) -> None:
                 is_open(),
             )
             .order_by(ImportWarning.id)
+            .with_for_update()
         ):
             found[warning.question_id].append(warning)
         for question in questions:

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
 from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from cms.errors import InvalidInput, NotFound
@@ -107,6 +108,8 @@ class BulkPages(ExportedList):
                 return redirect(self._do(name, chosen) or back, 303)
             except (InvalidInput, NotFound) as error:
                 problem = error
+            except IntegrityError:
+                problem = InvalidInput("Somebody made the same tag at this moment. Do it again.")
         return self.render(
             "admin/questions/confirm.html",
             name=name,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import CmsError, NotAllowed, WrongState
@@ -34,6 +35,7 @@ from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.releases import release_number
 from cms.services.tags import delete_tag
+from cms.services.warnings import acknowledge
 from cms.vocabulary import Difficulty, Origin, Role, RowAction, Stage
 from tests.factories import AT, make_published, make_question, make_warning, publication_of
 
@@ -366,6 +368,48 @@ def test_what_vanishes_between_asking_and_doing_is_named(session: Session) -> No
         ("Kept?", "update", ""),
         ("Gone?", "error", "It was deleted meanwhile."),
     ]
+
+
+def performed_meanwhile(
+    session: Session, operation: BulkOperation, change: Callable[[], None]
+) -> None:
+    """Perform an operation beside a change that is not committed yet: it has to wait for that."""
+    session.commit()
+    engine, key = session.get_bind(), operation.id
+    assert isinstance(engine, Engine)
+
+    def perform() -> None:
+        with Session(engine) as other:
+            bulk.perform(other, other.get_one(BulkOperation, key), at=LATER)
+            other.commit()
+
+    with ThreadPoolExecutor(1) as pool:
+        change()
+        session.flush()
+        performing = pool.submit(perform)
+        # Long enough for it to read all that it does not wait for.
+        wait([performing], timeout=1)
+        assert not performing.done()
+        session.commit()
+        performing.result()
+    session.expire_all()
+
+
+def test_what_vanishes_while_it_is_done_is_named(session: Session) -> None:
+    gone = make_question(session, "Gone?")
+    operation = bulk.begin(session, "submit", [gone.id], {}, by=None, at=AT)
+    performed_meanwhile(session, operation, lambda: session.delete(gone))
+    assert fates(operation) == [("Gone?", "error", "It was deleted meanwhile.")]
+
+
+def test_a_warning_that_is_acknowledged_while_it_is_done_is_left_alone(
+    session: Session, editor: User
+) -> None:
+    warning = make_warning(session, make_question(session))
+    operation = bulk.begin(session, "acknowledge", [warning.question_id], {}, by=None, at=AT)
+    performed_meanwhile(session, operation, lambda: acknowledge(session, warning, by=editor, at=AT))
+    assert fates(operation) == [("What is a view?", "unchanged", "It has no open warning.")]
+    assert warning.acknowledged_by == editor
 
 
 def test_a_tag_that_vanishes_between_asking_and_doing_stops_it(session: Session) -> None:
