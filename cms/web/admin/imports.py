@@ -20,6 +20,7 @@ from cms.formats.csv import inert
 from cms.models import ImportBatch, ImportRow, Question
 from cms.services import uploads
 from cms.services.import_undo import undo_import
+from cms.services.importing import new_decks
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
 from cms.web.admin.base import PAGE_SIZE, Row, TableView, actor, find, now, transaction
@@ -99,13 +100,14 @@ class ImportsView(ImportRowPages, TableView):
             .options(joinedload(ImportRow.question).load_only(Question.stem, Question.slug))
             .limit(PAGE_SIZE + 1)
         ).all()
-        tally = uploads.tally(session, batch)
+        tally, head = uploads.tally(session, batch), uploads.head_of(batch)
         return self.render(
             "admin/imports/details.html",
             batch=batch,
             state=uploads.state_of(batch),
             progress=progress_of(batch),
-            head=uploads.head_of(batch),
+            head=head,
+            decks=new_decks(session, head.decks),
             show=show,
             tally=tally,
             chosen=sum(chosen for _, chosen in tally.values()),
