@@ -157,7 +157,9 @@ def write(
     reserved = {content.slug for content in contents if content.slug}
     for some in chunks([row for row in planned.rows if row.chosen and row.action in NEW]):
         insert_questions(session, some, tag_ids, batch, reserved=reserved, by=by, at=at)
-    for some in chunks([row for row in planned.rows if row.chosen and row.action not in NEW]):
+    met = [row for row in planned.rows if row.chosen and row.action not in NEW]
+    # In the order in which everybody locks questions.
+    for some in chunks(sorted(met, key=lambda row: row.question_id or 0)):
         _update(session, some, batch, by=by, at=at)
     _add_decks(session, decks, at)
     batch.applied_at = at
