@@ -10,11 +10,13 @@ from flask import Flask
 from sqlalchemy import Enum, func, inspect, select, text
 from sqlalchemy.orm import Session
 
+from cms.errors import WrongState
 from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.item import Upload
-from cms.models import Base, Publication, Question
+from cms.models import Base, ImportBatch, Publication, Question
 from cms.services import search
+from cms.services.imports.import_undo import undo_import
 from cms.services.imports.importing import apply, plan_file
 from cms.services.publishing import publish
 from cms.services.questions import save
@@ -124,6 +126,7 @@ def test_a_bank_of_the_version_before_keeps_its_decks_imports_and_stems(
             "SELECT deck, publication_id, position FROM published_deck_member ORDER BY 1, 3",
             "SELECT uid, stem_key FROM question ORDER BY uid",
             "SELECT id, applied_at FROM import_batch",
+            "SELECT place, action, chosen FROM import_row ORDER BY id",
         )
 
         def state() -> list[list[tuple[object, ...]]]:
@@ -138,3 +141,7 @@ def test_a_bank_of_the_version_before_keeps_its_decks_imports_and_stems(
         with db.engine.connect() as connection:
             pages = connection.scalars(text("SELECT html FROM published_deck")).all()
         assert all(page.startswith("<p>") for page in pages)
+        with Session(db.engine) as session:
+            batch = session.scalars(select(ImportBatch)).one()
+            with pytest.raises(WrongState, match="no record of what this import wrote"):
+                undo_import(session, batch, by=None, at=AT)

@@ -50,7 +50,7 @@ class ImportRow(BatchRow, Base):
     """
 
     __tablename__ = "import_row"
-    __table_args__ = (Index(None, "batch_id", "action"), IDS_ARE_NEVER_REUSED)
+    __table_args__ = (Index(None, "batch_id", "action", "chosen", "warnings"), IDS_ARE_NEVER_REUSED)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id", ondelete="CASCADE"))
     place: Mapped[Line]

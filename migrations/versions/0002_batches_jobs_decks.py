@@ -35,6 +35,10 @@ def downgrade() -> None:
     op.drop_index("ix_question_stem_key", "question")
     op.drop_column("question", "stem_key")
     with op.batch_alter_table("import_row") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_import_row_batch_id_action_chosen_warnings"))
+        batch_op.create_index(
+            batch_op.f("ix_import_row_batch_id_action"), ["batch_id", "action"], unique=False
+        )
         for name in ("stated", "chosen", "seen_version", "warnings", "number", "before"):
             batch_op.drop_column(name)
     # Imports that were never applied are no imports to the code before.
@@ -310,6 +314,13 @@ def _extend_imports() -> None:
         batch_op.add_column(sa.Column("warnings", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("number", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("before", sa.JSON(), nullable=True))
+        batch_op.drop_index(batch_op.f("ix_import_row_batch_id_action"))
+        # All that a page counts, so that it reads past the long texts of the rows.
+        batch_op.create_index(
+            batch_op.f("ix_import_row_batch_id_action_chosen_warnings"),
+            ["batch_id", "action", "chosen", "warnings"],
+        )
+    op.execute("UPDATE import_row SET chosen = (action IN ('create', 'update'))")
 
 
 def _acknowledge_mended() -> None:

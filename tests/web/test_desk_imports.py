@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any
 
@@ -20,7 +21,7 @@ from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.archive import Archive
 from cms.formats.item import Upload
-from cms.models import Answer, ImportBatch, ImportRow, Job, Question
+from cms.models import Answer, Deck, ImportBatch, ImportRow, Job, Question
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.jobs import work_one
@@ -295,6 +296,23 @@ def test_an_undo_that_cannot_be_says_what_was_built_on_the_import(
     session.commit()
     page = desk.post(f"{desk.batch.id}/undo").text
     assert "cannot be undone, because something was built on it: ‘First?’ was edited" in page
+
+
+def test_the_decks_of_a_file_are_shown_before_they_are_made(desk: Desk, session: Session) -> None:
+    desk.upload(("bank.json", bank("First?")))
+    desk.post(f"{desk.batch.id}/write")
+    desk.work()
+    held = json.loads(bank("First?")) | {"decks": [{"slug": "easy", "title": "Easy <ones>"}]}
+    page = desk.upload(("bank.json", json.dumps(held).encode()))
+    assert "has 1 deck that the bank lacks: Easy &lt;ones&gt;. Readers will have it" in page
+    assert "Import 0 questions and 1 deck " in page
+    desk.post(f"{desk.batch.id}/write")
+    desk.work()
+    assert session.scalars(select(Deck.slug)).all() == ["easy"]
+    session.rollback()
+    page = desk.upload(("bank.json", json.dumps(held).encode()))
+    assert "that the bank lacks" not in page
+    assert "No row is chosen" in desk.post(f"{desk.batch.id}/write").text
 
 
 def test_the_files_of_a_folder_are_one_import(desk: Desk, session: Session, app: Flask) -> None:

@@ -43,8 +43,8 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     The former text comes back as a new revision. Tags and decks that the import
     made go, too, unless something else uses them by now.
 
-    :raises WrongState: when the import was not written, was undone before, or
-        something was built on it; nothing is undone then
+    :raises WrongState: when the import was not written, was undone before, something
+        was built on it, or the version before wrote it; nothing is undone then
     """
     require(by, Role.editor, "undo imports")
     session.flush()
@@ -55,6 +55,11 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     if state != ImportState.imported:
         raise WrongState("This import was not written, so there is nothing to undo.")
     rows = _written(session, batch)
+    if not rows and not any(batch.made.values()):
+        raise WrongState(
+            "There is no record of what this import wrote, so it cannot be undone as a whole. "
+            "Change its questions one by one instead."
+        )
     # Whoever changes one of them now waits, and finds it as the undo leaves it.
     for ids in chunks(sorted(row.question_id for row in rows if row.question_id is not None)):
         lock_all(session, ids)

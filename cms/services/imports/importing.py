@@ -106,7 +106,7 @@ def apply(
     :raises NotAllowed: when the actor is no editor
     """
     require(by, Role.editor, "import files")
-    if not _new_decks(session, planned.decks) and not any(row.chosen for row in planned.rows):
+    if not new_decks(session, planned.decks) and not any(row.chosen for row in planned.rows):
         return Imported(planned)
     batch = batch_of(upload, format.name, by=by, at=at)
     batch.planned_at = at
@@ -143,7 +143,7 @@ def write(
     """
     require(by, Role.editor, "import files")
     _mark_late_conflicts(session, planned.rows)
-    decks = _new_decks(session, planned.decks)
+    decks = new_decks(session, planned.decks)
     held = set(session.scalars(select(Tag.uid)))
     tags = resolve(session, _wanted_tags(planned), by=by, at=at, described=planned.tags)
     tag_uids = {slug: tag.uid for slug, tag in tags.items()}
@@ -157,7 +157,9 @@ def write(
     reserved = {content.slug for content in contents if content.slug}
     for some in chunks([row for row in planned.rows if row.chosen and row.action in NEW]):
         insert_questions(session, some, tag_ids, batch, reserved=reserved, by=by, at=at)
-    for some in chunks([row for row in planned.rows if row.chosen and row.action not in NEW]):
+    met = [row for row in planned.rows if row.chosen and row.action not in NEW]
+    # In the order in which everybody locks questions.
+    for some in chunks(sorted(met, key=lambda row: row.question_id or 0)):
         _update(session, some, batch, by=by, at=at)
     _add_decks(session, decks, at)
     batch.applied_at = at
@@ -299,7 +301,7 @@ def row_values(row: PlannedRow) -> dict[str, Any]:
 # --- decks ---------------------------------------------------------------------------
 
 
-def _new_decks(session: Session, decks: Sequence[DeckItem]) -> list[DeckItem]:
+def new_decks(session: Session, decks: Sequence[DeckItem]) -> list[DeckItem]:
     """Return the file's decks that the bank lacks; the bank's own stay as they are."""
     if not decks:
         return []

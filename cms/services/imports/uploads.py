@@ -22,7 +22,7 @@ from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Uplo
 from cms.formats.normalizing import normalized
 from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record
-from cms.services.imports.importing import batch_of, row_values
+from cms.services.imports.importing import batch_of, new_decks, row_values
 from cms.services.imports.planning import Comparison, compare
 from cms.services.jobs import enqueue
 from cms.services.permissions import require
@@ -335,7 +335,8 @@ def confirm(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
     """
     require(by, Role.editor, "import files")
     _require_waiting(session, batch)
-    if not sum(chosen for _, chosen in tally(session, batch).values()):
+    chosen = sum(chosen for _, chosen in tally(session, batch).values())
+    if not chosen and not new_decks(session, head_of(batch).decks):
         raise WrongState("No row is chosen. Choose the rows that are to be imported.")
     batch.job = enqueue(session, WRITE, {"batch": batch.id}, by=by, at=at)
     session.flush()

@@ -21,6 +21,7 @@ from cms.formats.csv import inert
 from cms.models import ImportBatch, ImportRow, Question
 from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import
+from cms.services.imports.importing import new_decks
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
 from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
@@ -130,13 +131,14 @@ class ImportsView(ImportRowPages, TableView):
             .options(joinedload(ImportRow.question).load_only(Question.stem, Question.slug))
             .limit(PAGE_SIZE + 1)
         ).all()
-        tally = uploads.tally(session, batch)
+        tally, head = uploads.tally(session, batch), uploads.head_of(batch)
         return self.render(
             "admin/imports/details.html",
             batch=batch,
             state=uploads.state_of(batch),
             progress=progress_of(batch),
-            head=uploads.head_of(batch),
+            head=head,
+            decks=new_decks(session, head.decks),
             show=show,
             tally=tally,
             chosen=sum(chosen for _, chosen in tally.values()),

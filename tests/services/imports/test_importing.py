@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,9 +33,10 @@ from cms.models import (
 )
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.imports import importing
 from cms.services.imports.importing import Imported, apply, plan_file
 from cms.services.publishing import publish
-from cms.services.questions import save
+from cms.services.questions import lock_all, save
 from cms.vocabulary import Origin, RowAction
 from tests.factories import AT, make_published, make_question
 
@@ -447,3 +449,21 @@ def test_new_questions_take_a_statement_for_each_table_not_for_each_question(
     rows = [{"stem": f"Question {n}?", "answers": [{"body": "Yes."}]} for n in range(300)]
     bring(session, bank_of(rows))
     assert len(statements) < 100
+
+
+def test_questions_are_locked_in_one_order_wherever_their_rows_stand(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"stem": f"Question {n}?", "answers": [{"body": "Yes."}]} for n in range(520)]
+    bring(session, bank_of(rows))
+    locked: list[int] = []
+
+    def noted(session: Session, ids: Sequence[int]) -> list[Question]:
+        found = lock_all(session, ids)
+        locked.extend(question.id for question in found)
+        return found
+
+    monkeypatch.setattr(importing, "lock_all", noted)
+    bring(session, bank_of([row | {"answers": [{"body": "No."}]} for row in reversed(rows)]))
+    assert len(locked) == 520
+    assert locked == sorted(locked)
