@@ -362,7 +362,7 @@ def test_what_a_worker_could_not_do_is_told_on_its_page(
     questions = [make_published(session, f"Number {n}?") for n in range(2)]
     page = confirm(desk, "retire", questions).location
     monkeypatch.setitem(bulk.VERBS, "retire", bulk.VERBS["publish"])
-    monkeypatch.setattr("cms.services.bulk.allowed", refuse)
+    monkeypatch.setattr("cms.services.operations.bulk.allowed", refuse)
     assert work()
     shown = desk.get(page).text
     assert "It was not done. Only the dead may do this." in shown

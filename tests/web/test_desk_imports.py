@@ -190,7 +190,8 @@ def test_a_likely_duplicate_is_shown_beside_its_twin_and_mended(
     assert "<del>Another answer</del><ins>Yes</ins>." in page
     assert "<h3>Address</h3>" not in page
     assert "Order of the answers" not in page
-    mended = {"stem": "What is not held?", "answers[0].body": "No."}
+    [seen] = re.findall(r'name="seen_version" value="(\d+)"', page)
+    mended = {"stem": "What is not held?", "answers[0].body": "No.", "seen_version": seen}
     page = desk.post(f"{desk.batch.id}/rows/{row.id}", op="save", **mended).text
     assert "Mended. The import will write this text." in page
     assert [(row.action, row.stem) for row in desk.rows()] == [("create", "What is not held?")]

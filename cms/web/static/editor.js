@@ -328,7 +328,12 @@ form.addEventListener('submit', (event) => {
   sessionStorage.setItem(pendingName, version);
 });
 addEventListener('pageshow', () => { sent = false; });
-addEventListener('beforeunload', (event) => { if (dirty && !sent) event.preventDefault(); });
+addEventListener('beforeunload', (event) => {
+  if (!dirty || sent) return;
+  // Whoever leaves sooner than the next pause in typing finds the text again, too.
+  keep();
+  event.preventDefault();
+});
 document.querySelector('[data-discard]')?.addEventListener('click', () => {
   dirty = false;
   sessionStorage.removeItem(draftName);
