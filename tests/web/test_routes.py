@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from cms.formats.item import DeckItem, Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
 from cms.services import accounts, corrections, decks, publishing, questions
+from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question
@@ -125,7 +126,7 @@ def batch(session: Session, **times: Any) -> dict[str, Any]:
     made.rows = [row]
     session.add(made)
     session.flush()
-    return {"id": made.id, "row": row.id}
+    return {"id": made.id, "row": row.id, "seen": uploads.version_of(row)}
 
 
 def unread_batch(session: Session) -> dict[str, Any]:
@@ -300,7 +301,9 @@ ROUTES: dict[str, Route] = {
     "desk_imports.create_view": both(EDITORS, EDITORS_DONE, text="Q1. What is a view?"),
     "desk_imports.details_view": get(EDITORS, batch),
     "desk_imports.report": get(EDITORS, batch),
-    "desk_imports.row": both(EDITORS, EDITORS_DONE, batch, stem="Is this mended?"),
+    "desk_imports.row": both(
+        EDITORS, EDITORS_DONE, batch, stem="Is this mended?", seen_version="{seen}"
+    ),
     "desk_imports.choose": post(EDITORS_DONE, batch, all="leave:create"),
     "desk_imports.read": post(EDITORS_DONE, unread_batch, format="csv"),
     "desk_imports.write": post(EDITORS_DONE, batch),
