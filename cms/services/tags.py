@@ -174,7 +174,9 @@ def _refresh_public(
     """Publish a tag's change: refresh the questions below it, leave redirects, tell the decks."""
     moves = {old + path.removeprefix(tag.slug): path for path in new_paths if tag.slug != old}
     public = session.scalar(select(exists().where(PublishedTag.slug == old)))
-    if not public and not naming_tags(session, moves):
+    # Asked in any case: the decks are locked by it, and that before the release.
+    named = naming_tags(session, moves)
+    if not public and not named:
         return
     release = open_release(session, by=by, at=at, summary=f"Changed the tag {tag.slug}")
     if public:

@@ -192,10 +192,13 @@ def begin(
     session.add(operation)
     session.flush()
     chosen = 0
-    for ids in chunks(list(dict.fromkeys(question_ids))):
-        stems = dict(
-            session.execute(select(Question.id, Question.stem).where(Question.id.in_(ids))).all()
-        )
+    wanted = list(dict.fromkeys(question_ids))
+    stems: dict[int, str] = {}
+    for ids in chunks(sorted(wanted)):
+        # A row holds its question by a weaker lock: two who begin would wait for each other.
+        held = select(Question.id, Question.stem).where(Question.id.in_(ids)).order_by(Question.id)
+        stems |= dict(session.execute(held.with_for_update()).all())
+    for ids in chunks(wanted):
         rows = [
             {
                 "operation_id": operation.id,

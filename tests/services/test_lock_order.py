@@ -1,0 +1,85 @@
+"""Two who change the same at once wait for each other in one order, and both get through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from cms.formats.item import DeckFilter, DeckItem
+from cms.models import Deck, Question, Tag
+from cms.services.decks import save_deck
+from cms.services.operations import bulk
+from cms.services.tags import save_tag
+from tests.factories import AT, make_published, make_question
+
+
+def beside(
+    session: Session,
+    first: Callable[[], object],
+    other: Callable[[Session], object],
+    then: Callable[[], object],
+) -> None:
+    """Begin with `first`, let somebody else do `other` meanwhile, and go on with `then`."""
+    session.commit()
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+
+    def work() -> None:
+        with Session(engine) as inner:
+            other(inner)
+            inner.commit()
+
+    with ThreadPoolExecutor(1) as pool:
+        first()
+        working = pool.submit(work)
+        # Long enough for it to take every lock that it does not wait for.
+        wait([working], timeout=1)
+        then()
+        session.commit()
+        working.result()
+    session.expire_all()
+
+
+def test_two_bulk_operations_on_one_question_follow_each_other(session: Session) -> None:
+    id = make_question(session).id
+    begun: list[bulk.BulkOperation] = []
+
+    def begin(session: Session, tag: str) -> bulk.BulkOperation:
+        return bulk.begin(session, "add_tag", [id], {"tag": tag}, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: begun.append(begin(session, "mine")),
+        lambda other: bulk.perform(other, begin(other, "theirs"), at=AT),
+        lambda: bulk.perform(session, begun[0], at=AT),
+    )
+    tags = session.get_one(Question, id).tags
+    assert sorted(tag.slug for tag in tags) == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("tag", ["public", "unused"])
+def test_a_deck_and_a_tag_that_it_names_are_changed_one_after_the_other(
+    session: Session, tag: str
+) -> None:
+    make_published(session, tags=["public"])
+    make_question(session, "Draft?", tags=["unused"])
+    item = DeckItem(slug="first", title="First", filter=DeckFilter(all=[tag]))
+    deck = save_deck(session, None, item, by=None, at=AT)
+    item.title = "Ours"
+
+    def rename(other: Session) -> None:
+        held = other.scalars(select(Tag).where(Tag.slug == tag)).one()
+        save_tag(other, held, slug="renamed", name="Renamed", description="", by=None, at=AT)
+
+    beside(
+        session,
+        lambda: session.refresh(deck, with_for_update=True),
+        rename,
+        lambda: save_deck(session, deck, item, seen_version=1, by=None, at=AT),
+    )
+    [kept] = session.scalars(select(Deck))
+    assert (kept.title, kept.filter["all"]) == ("Ours", ["renamed"])
