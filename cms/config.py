@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "READ_DATABASE_URL": "",
     "TRUSTED_HOSTS": None,
     "PROXIES": 0,
+    "FOUR_EYES": False,
+    "PUBLIC_CORRECTIONS": False,
     # Forms live as long as the session does: an expired token would cost typed text.
     "WTF_CSRF_TIME_LIMIT": None,
     # Flask-WTF would also ask for a Referer, which the page of a one-use link does not
@@ -56,6 +58,13 @@ def _count(value: str) -> int:
     if not value.isdigit():
         raise ValueError("a whole number, 0 or more")
     return int(value)
+
+
+def _switch(value: str) -> bool:
+    found = {"1": True, "on": True, "yes": True, "0": False, "off": False, "no": False}
+    if value.lower() not in found:
+        raise ValueError("on or off")
+    return found[value.lower()]
 
 
 def _base_url(value: str) -> str:
@@ -92,6 +101,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "BASE_URL": _base_url,
     "TRUSTED_HOSTS": _hosts,
     "PROXIES": _count,
+    "FOUR_EYES": _switch,
+    "PUBLIC_CORRECTIONS": _switch,
 }
 
 

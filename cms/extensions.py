@@ -8,7 +8,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import Engine
 
 from cms.models import Base
-from cms.models.engine import configure_engine, engine_options
+from cms.models.engine import FOUR_EYES, configure_engine, engine_options
 
 READ = "read"
 
@@ -23,7 +23,10 @@ def init_databases(app: Flask) -> None:
     url = app.config["DATABASE_URL"]
     read_url = app.config["READ_DATABASE_URL"] or url
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        **engine_options(url),
+        "execution_options": {FOUR_EYES: app.config["FOUR_EYES"]},
+    }
     app.config["SQLALCHEMY_BINDS"] = {READ: {"url": read_url, **engine_options(read_url)}}
     db.init_app(app)
     with app.app_context():

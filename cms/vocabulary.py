@@ -56,6 +56,28 @@ class CorrectionStatus(StrEnum):
     duplicate = "duplicate"
 
 
+class TextPart(StrEnum):
+    """A text of a question in which a passage may stand."""
+
+    stem = "stem"
+    context = "context"
+    body = "body"
+
+
+class NotificationKind(StrEnum):
+    """Why somebody gets a note in their inbox."""
+
+    assigned = "assigned"
+    review = "review"
+    mention = "mention"
+    reply = "reply"
+    returned = "returned"
+    published = "published"
+    correction = "correction"
+    decided = "decided"
+    unscheduled = "unscheduled"
+
+
 class Role(StrEnum):
     """Ordered by power: each role may do all that the ones before it may."""
 

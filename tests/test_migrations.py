@@ -7,14 +7,15 @@ import re
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import Enum, func, inspect, select, text
+from sqlalchemy import Enum, func, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from cms.errors import WrongState
 from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.item import Upload
-from cms.models import Base, ImportBatch, Publication, Question
+from cms.models import AuditEvent, Base, ImportBatch, Publication, Question
 from cms.services import search
 from cms.services.imports.import_undo import undo_import
 from cms.services.imports.importing import apply, plan_file
@@ -145,3 +146,47 @@ def test_a_bank_of_the_version_before_keeps_its_decks_imports_and_stems(
             batch = session.scalars(select(ImportBatch)).one()
             with pytest.raises(WrongState, match="no record of what this import wrote"):
                 undo_import(session, batch, by=None, at=AT)
+
+
+def test_a_rebuilt_table_is_still_searched_and_never_gives_an_id_twice(app: Flask) -> None:
+    with app.app_context():
+        with Session(db.engine) as session:
+            kept = make_question(session, "What is a needle?")
+            gone = make_question(session, "What is a haystack?")
+            needle, highest = kept.id, gone.id
+            session.delete(gone)
+            session.commit()
+        flask_migrate.downgrade(revision="0002")
+        flask_migrate.upgrade()
+        with Session(db.engine) as session:
+            assert make_question(session, "What is straw?").id > highest
+            assert search.ranked(session, Question, "needle") == [needle]
+            assert len(search.ranked(session, Question, "straw")) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM audit_event",
+        "UPDATE audit_event SET action = 'question.create'",
+        "UPDATE audit_event SET data = '{}'",
+        "UPDATE audit_event SET data = '{\"purged\": true}', actor_id = NULL, action = 'x'",
+    ],
+)
+def test_the_database_itself_keeps_the_audit_append_only(
+    app: Flask, session: Session, statement: str
+) -> None:
+    make_question(session)
+    count = select(func.count()).select_from(AuditEvent)
+    before = session.scalar(count)
+    with pytest.raises(DBAPIError, match="the audit is append-only"):
+        session.execute(text(statement))
+    session.rollback()
+    assert session.scalar(count) == before != 0
+
+
+def test_a_purge_may_take_the_text_out_of_an_event(session: Session) -> None:
+    make_question(session)
+    session.execute(update(AuditEvent).values(data={"purged": True}))
+    session.commit()
+    assert all(data == {"purged": True} for data in session.scalars(select(AuditEvent.data)))

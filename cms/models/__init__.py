@@ -24,14 +24,17 @@ from cms.models.shelf import (
     SlugRedirect,
     Withdrawal,
 )
+from cms.models.teamwork import Autosave, Comment, Notification, Presence
 
 __all__ = [
     "Answer",
     "AuditEvent",
+    "Autosave",
     "Base",
     "BulkOperation",
     "BulkRow",
     "Change",
+    "Comment",
     "Correction",
     "Deck",
     "DeckChange",
@@ -42,7 +45,9 @@ __all__ = [
     "Job",
     "LoginAttempt",
     "LoginSession",
+    "Notification",
     "OneTimeLink",
+    "Presence",
     "Provenance",
     "Publication",
     "PublicationTag",

@@ -14,10 +14,12 @@ from cms.vocabulary import (
     DeckChangeKind,
     Difficulty,
     JobState,
+    NotificationKind,
     Origin,
     Role,
     RowAction,
     Stage,
+    TextPart,
 )
 
 NAMING_CONVENTION = {
@@ -82,10 +84,12 @@ VOCABULARIES = (
     DeckChangeKind,
     Difficulty,
     JobState,
+    NotificationKind,
     Origin,
     Role,
     RowAction,
     Stage,
+    TextPart,
 )
 
 

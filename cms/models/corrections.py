@@ -10,11 +10,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from cms.models.accounts import User
 from cms.models.base import IDS_ARE_NEVER_REUSED, Base, Line, LongText, Uid, new_uid
 from cms.models.questions import Question, Source
-from cms.vocabulary import CorrectionKind, CorrectionStatus
+from cms.vocabulary import CorrectionKind, CorrectionStatus, TextPart
 
 
 class Correction(Base):
     """An error in what is or was published or imported, and its fix.
+
+    `claim` quotes what was wrong, `fix` says in words how it is mended. `proposed`
+    is the whole of one text as the reporter would have it: of the answer
+    `answer_uid` where `part` is 'body', else of the question's stem or context;
+    it was written over the text that revision `seen_in` has there.
 
     `number` is given when it first goes public and never changes.
     `fixed_in` is the number of the revision that has it right; the correction
@@ -31,6 +36,8 @@ class Correction(Base):
         ForeignKey("question.id", ondelete="CASCADE"), index=True
     )
     answer_uid: Mapped[Uid | None]
+    part: Mapped[TextPart | None]
+    proposed: Mapped[LongText | None]
     seen_in: Mapped[int | None]
     kind: Mapped[CorrectionKind]
     claim: Mapped[LongText]
@@ -45,8 +52,10 @@ class Correction(Base):
     decided_at: Mapped[datetime | None]
     reason: Mapped[LongText] = mapped_column(default="")
     fixed_in: Mapped[int | None]
+    duplicate_of_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"), index=True)
 
     question: Mapped[Question] = relationship()
+    duplicate_of: Mapped[Correction | None] = relationship(remote_side=[id])
     reporter: Mapped[User | None] = relationship(foreign_keys=[reporter_id])
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
     sources: Mapped[list[Source]] = relationship(

@@ -23,6 +23,9 @@ SQLITE_VERSION: str = sqlite.sqlite_version
 # Milliseconds that a SQLite writer waits for another one.
 BUSY_TIMEOUT = 20_000
 
+FOUR_EYES = "four_eyes"
+"""The execution option of an engine whose bank demands that two people see what is published."""
+
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 

@@ -72,12 +72,13 @@ class Question(Base):
     latest_number: Mapped[int] = mapped_column(default=0)
     published_number: Mapped[int | None]
     scheduled_number: Mapped[int | None]
-    scheduled_at: Mapped[datetime | None]
+    scheduled_at: Mapped[datetime | None] = mapped_column(index=True)
     retired_at: Mapped[datetime | None]
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("question.id"), index=True)
     review_by: Mapped[date | None] = mapped_column(index=True)
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
-    due_on: Mapped[date | None]
+    reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    due_on: Mapped[date | None] = mapped_column(index=True)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -90,6 +91,7 @@ class Question(Base):
     )
     merged_into: Mapped[Question | None] = relationship(remote_side=[id])
     assignee: Mapped[User | None] = relationship(foreign_keys=[assignee_id])
+    reviewer: Mapped[User | None] = relationship(foreign_keys=[reviewer_id])
     created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
 
     @validates("stem")

@@ -189,7 +189,7 @@ class Withdrawal(Base):
     slug: Mapped[Slug] = mapped_column(unique=True)
     stem: Mapped[LongText] = mapped_column(default="")
     release: Mapped[int]
-    merged_into: Mapped[Uid | None]
+    merged_into: Mapped[Uid | None] = mapped_column(index=True)
     reason: Mapped[LongText] = mapped_column(default="")
     at: Mapped[datetime]
 

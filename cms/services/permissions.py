@@ -1,7 +1,10 @@
 """Who may do what: the one rule that the desk, the commands and direct requests share."""
 
+from sqlalchemy.orm import Session
+
 from cms.errors import NotAllowed
 from cms.models import Question, User
+from cms.models.engine import FOUR_EYES
 from cms.vocabulary import Role
 
 
@@ -32,3 +35,11 @@ def require_writer(by: User | None, question: Question) -> None:
             "Only an editor may change a question that has been published. "
             "File a correction instead."
         )
+
+
+def four_eyes(session: Session) -> bool:
+    """Whether this bank demands that nobody publishes their own change alone.
+
+    The engine says so, and with it every session of every entry point.
+    """
+    return bool(session.connection().get_execution_options().get(FOUR_EYES, False))

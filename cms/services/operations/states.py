@@ -24,6 +24,8 @@ class State(Struct, kw_only=True, frozen=True, omit_defaults=True):
     merged_into_id: int | None = None
     review_by: date | None = None
     assignee_id: int | None = None
+    reviewer_id: int | None = None
+    due_on: date | None = None
 
 
 class Kept(Struct, kw_only=True, omit_defaults=True):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from cms.models import Base, Question, ReleaseCounter, User
+from cms.models import Question, User
 from cms.services.questions import create
 from cms.services.releases import release_number
 from cms.services.tags import resolve
 from cms.vocabulary import RowAction
-from tests.factories import AT, content, make_warning
+from tests.factories import AT, content, empty, make_warning
 from tests.services.operations.test_bulk import do, edit
 from tests.services.operations.test_undoing import VERBS, public, shelf, undo, working
 
@@ -54,21 +51,6 @@ def build(session: Session, number: int, drawn: dict[str, Any]) -> Question:
     return question
 
 
-@contextmanager
-def _emptied(session: Session) -> Iterator[None]:
-    """Give each example the same empty bank."""
-    try:
-        yield
-    finally:
-        session.rollback()
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name != "release_counter":
-                session.execute(table.delete())
-        session.execute(update(ReleaseCounter).values(number=0))
-        session.commit()
-        session.expunge_all()
-
-
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn=st.lists(QUESTION, min_size=1, max_size=3),
@@ -77,7 +59,7 @@ def _emptied(session: Session) -> Iterator[None]:
 def test_any_operation_on_any_bank_is_taken_back(
     app: Flask, session: Session, drawn: list[dict[str, Any]], verb: str
 ) -> None:
-    with _emptied(session):
+    try:
         session.add(User(name="Edith", role="editor", created_at=AT))
         resolve(session, ["flask", "http"], by=None, at=AT)
         questions = [build(session, number, each) for number, each in enumerate(drawn)]
@@ -95,3 +77,5 @@ def test_any_operation_on_any_bank_is_taken_back(
             step = shelf(session, since=since)
             replayed = {uid: each for uid, each in copy.items() if uid not in step["withdrawn"]}
             assert replayed | step["questions"] == shelf(session)["questions"]
+    finally:
+        empty(session)
