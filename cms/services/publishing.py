@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotPublishable, WrongState
 from cms.models import Answer, ImportWarning, Question, Revision, User
-from cms.services import shelf
+from cms.services import news, shelf
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.permissions import require
@@ -75,6 +75,8 @@ def publish(
     for question in ready:
         question.published_number = question.latest_number
         question.stage = Stage.draft
+        # What was to be done until then is done.
+        question.due_on = None
         question.scheduled_number = question.scheduled_at = None
         record(
             session,
@@ -102,6 +104,7 @@ def publish(
             .execution_options(synchronize_session=False)
         )
     shelf.refresh(session, ids, release, ChangeKind.published)
+    news.tell(session, news.PUBLISHED, ready, by=by, at=at)
     result.release = release.number
     result.published = ready
     return result

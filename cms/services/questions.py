@@ -5,31 +5,21 @@ somebody else's save in between is a StaleEdit, never an overwrite.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
-from slugify import slugify
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
-from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
+from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
-from cms.models import (
-    Answer,
-    Change,
-    Publication,
-    Question,
-    Revision,
-    SlugRedirect,
-    Tag,
-    User,
-    Withdrawal,
-    new_uid,
-)
+from cms.models import Answer, Change, Question, Revision, Tag, User, new_uid
+from cms.services import news
+from cms.services.addresses import free_slug, slug_owners
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
@@ -42,9 +32,11 @@ from cms.services.content import (
 )
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
-from cms.text import unique_name
+from cms.text import normalize_line
 from cms.vocabulary import Origin, Role, Stage
 
+REASON_LIMIT = 500  # characters of why a question was returned
+SUMMARY_LIMIT = 440  # characters of why a revision was restored
 MERGED = "This question was merged into another one; edit that one."
 WAS_PUBLIC = "This question was public, so its address and its history stay. Retire it instead."
 
@@ -152,11 +144,14 @@ def restore(
     seen_version: int,
     by: User | None,
     at: datetime,
+    summary: str = "",
 ) -> Revision | None:
     """Make an earlier revision's content the newest one; the address stays as it is.
 
     Tags that were deleted since are left out. None if nothing would change.
     """
+    told = f"Restored revision {number}"
+    summary = normalize_line(summary)[:SUMMARY_LIMIT]
     content = replace(revision_content(session, question, number), slug=question.slug)
     known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
     content = replace(content, tags=[uid for uid in content.tags if uid in known])
@@ -167,7 +162,7 @@ def restore(
         seen_version=seen_version,
         by=by,
         at=at,
-        summary=f"Restored revision {number}",
+        summary=f"{told}: {summary}" if summary else told,
         origin=Origin.restore,
     )
 
@@ -177,17 +172,30 @@ def submit(session: Session, question: Question, *, by: User | None, at: datetim
     lock(session, question)
     move(session, question, Stage.in_review, by=by, at=at)
     session.flush()
+    news.tell(session, news.SUBMITTED, [question], by=by, at=at)
 
 
-def return_to_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
-    """Take a question out of review, for more work."""
+def return_to_draft(
+    session: Session, question: Question, *, by: User | None, at: datetime, reason: str = ""
+) -> None:
+    """Take a question out of review, for more work; those who worked on it read the reason."""
+    reason = normalize_line(reason)[:REASON_LIMIT]
     lock(session, question)
-    move(session, question, Stage.draft, by=by, at=at)
+    move(session, question, Stage.draft, by=by, at=at, reason=reason)
     session.flush()
+    news.tell(session, news.RETURNED, [question], by=by, at=at, reason=reason)
 
 
-def move(session: Session, question: Question, to: Stage, *, by: User | None, at: datetime) -> None:
-    """Move a question, which is locked, to the other stage; the caller flushes."""
+def move(
+    session: Session,
+    question: Question,
+    to: Stage,
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    """Move a question, which is locked, to the other stage; the caller flushes, and tells."""
     require(by, Role.contributor, "submit questions")
     before = Stage.draft if to == Stage.in_review else Stage.in_review
     if question.retired_at is not None:
@@ -198,7 +206,8 @@ def move(session: Session, question: Question, to: Stage, *, by: User | None, at
         raise WrongState("Everything in this question is published; there is nothing to review.")
     question.stage = to
     action = "question.submit" if to == Stage.in_review else "question.return"
-    record(session, by=by, at=at, action=action, about=f"question:{question.uid}")
+    said = {"reason": reason} if reason else {}
+    record(session, by=by, at=at, action=action, about=f"question:{question.uid}", **said)
 
 
 def was_public(session: Session, question: Question) -> bool:
@@ -226,15 +235,6 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
     )
     session.delete(question)
     session.flush()
-
-
-def history(session: Session, question: Question) -> list[Revision]:
-    """Return every revision of the question, the newest first."""
-    return list(
-        session.scalars(
-            select(Revision).filter_by(question_id=question.id).order_by(Revision.number.desc())
-        )
-    )
 
 
 def lock(session: Session, question: Question) -> None:
@@ -274,34 +274,6 @@ def checked(content: Content) -> Content:
     ]
     refuse_faults(content)
     return content
-
-
-def free_slug(session: Session, stem: str, uid: str) -> str:
-    """Return an address for a stem that nothing else has or had."""
-    wanted = slugify(stem, max_length=SLUG_LIMIT - 8, word_boundary=True) or f"question-{uid[-12:]}"
-    return unique_name(wanted, lambda slug: slug_taken(session, slug, uid), SLUG_LIMIT)
-
-
-def slug_taken(session: Session, slug: str, uid: str) -> bool:
-    """Whether another question than `uid` has the address, or had it in public."""
-    return bool(slug_owners(session, [slug]).get(slug, set()) - {uid})
-
-
-def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[str]]:
-    """Return the uids of the questions that have, or had in public, each of these addresses."""
-    wanted = [slug for slug in slugs if slug is not None]
-    owners: dict[str, set[str]] = defaultdict(set)
-    for statement in (
-        select(Question.slug, Question.uid).where(Question.slug.in_(wanted)),
-        select(Publication.slug, Publication.uid).where(Publication.slug.in_(wanted)),
-        select(Withdrawal.slug, Withdrawal.uid).where(Withdrawal.slug.in_(wanted)),
-        select(SlugRedirect.slug, SlugRedirect.uid).where(
-            SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
-        ),
-    ):
-        for slug, uid in session.execute(statement):
-            owners[slug].add(uid)
-    return owners
 
 
 def _refuse_taken(session: Session, content: Content) -> None:
