@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from cms.models import Answer, Comment, Correction, ImportWarning, Question, Source
@@ -114,3 +115,9 @@ def counts(session: Session) -> dict[str, int]:
     }
     row = session.execute(select(*capped.values())).one()
     return dict(zip(capped, row, strict=True))
+
+
+def capped(session: Session, wanted: Select[Any]) -> int:
+    """Return how many rows a statement finds, at most `COUNTED`."""
+    found = wanted.limit(COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import flash, redirect, request
@@ -126,7 +127,8 @@ class EditorPages(GuardedView):
     @expose("/<id>/return", methods=("POST",))
     def return_to_draft(self, id: str) -> ResponseReturnValue:
         question = find(Question, id, "question")
-        self._attempt(questions.return_to_draft, question, "Returned to draft.")
+        verb = partial(questions.return_to_draft, reason=request.form.get("reason", ""))
+        self._attempt(verb, question, "Returned to draft.")
         return self.back_to(question)
 
     @expose("/<id>/retire", methods=("POST",))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from flask import Flask
 from markupsafe import Markup
 
 from cms.models import Question
+from cms.services.queues import today
 from cms.vocabulary import Status
 from cms.web.pages import moment
 
@@ -24,6 +25,7 @@ def init_words(app: Flask) -> None:
     """Install the filters that the desk's templates use."""
     app.add_template_filter(ago)
     app.add_template_filter(pills)
+    app.add_template_filter(is_past)
 
 
 def ago(value: datetime, since: datetime | None = None) -> Markup:
@@ -46,6 +48,11 @@ def relative(value: datetime, since: datetime) -> str | None:
             count = max(1, round(seconds / unit))
             return f"{count} {word}{'' if count == 1 else 's'} ago"
     return None
+
+
+def is_past(day: date) -> bool:
+    """Whether a day (UTC) until which something was to be done is over."""
+    return day < today()
 
 
 def pills(question: Question) -> list[tuple[str, str]]:
