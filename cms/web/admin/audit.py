@@ -40,8 +40,8 @@ WORDS = {
     "account.logout": "logged out",
     "account.password": "set a new password",
     "account.role": "changed the role of",
-    "bulk": "did to many",
-    "bulk.undo": "undid what was done to many",
+    "bulk": "carried out",
+    "bulk.undo": "undid",
     "comment.reopen": "opened a thread again on",
     "import": "imported",
     "import.discard": "dropped the import",
@@ -83,6 +83,8 @@ class ActionFilter(ListFilter):
 class ObjectFilter(ListFilter):
     """Events by what they are about, as people call it."""
 
+    hint = "number, address, uid, name"
+
     def validate(self, value: str) -> bool:
         return bool(objects_called(value))
 
@@ -111,7 +113,7 @@ class AuditView(TableView):
     role = Role.editor
     list_template = "admin/audit/list.html"
     column_list = ("at", "actor", "action", "object", "data")
-    column_labels = {"at": "When", "actor": "Who", "action": "Did", "object": "What"}
+    column_labels = {"at": "When (UTC)", "actor": "Who", "action": "Did", "object": "What"}
     column_sortable_list = (("at", AuditEvent.at),)
     column_filters = (
         PersonFilter(
@@ -120,7 +122,7 @@ class AuditView(TableView):
         ActionFilter("action", "Action", lambda value: AuditEvent.action == value),
         ObjectFilter(
             "object",
-            "About: number, address, uid",
+            "About",
             lambda value: AuditEvent.object.in_(objects_called(value)),
         ),
         DayFilter("from", "From (UTC)", lambda day: AuditEvent.at >= _day_begins(day)),

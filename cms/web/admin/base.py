@@ -129,12 +129,14 @@ class ListFilter(BaseFilter):
     """A filter of a list: one control of a plain form, `?<param>=<value>` in the address.
 
     `condition` makes the WHERE from the value; `options` are (value, words)
-    pairs, or None for a field that is typed in, whose `kind` is that of HTML.
+    pairs, or None for a field that is typed in, whose `kind` is that of HTML
+    and whose `hint` stands in it while it is empty.
     `quiet` ones come by a link alone: their field is there only while they are
     in effect. `folded` ones stand behind 'More filters'.
     """
 
     kind = "text"
+    hint = ""
 
     def __init__(
         self,

@@ -156,6 +156,7 @@ class QuestionsView(CarePages, CommentPages, HistoryPages, BulkPages):
             Question.latest_number,
             Question.retired_at,
             Question.merged_into_id,
+            Question.due_on,
             Question.updated_at,
         ),
         selectinload(Question.tags),

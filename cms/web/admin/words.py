@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 from flask import Flask
 from markupsafe import Markup
 
+from cms.markup import plain_text, summarize
 from cms.models import Question
 from cms.services.queues import today
 from cms.vocabulary import Status
-from cms.web.pages import moment
+from cms.web.pages import day, moment
 
 _STEPS = (
     (60, 1, "second"),
@@ -24,6 +25,8 @@ _STEPS = (
 def init_words(app: Flask) -> None:
     """Install the filters that the desk's templates use."""
     app.add_template_filter(ago)
+    app.add_template_filter(excerpt)
+    app.add_template_filter(exact)
     app.add_template_filter(pills)
     app.add_template_filter(is_past)
 
@@ -38,6 +41,19 @@ def ago(value: datetime, since: datetime | None = None) -> Markup:
     return Markup(f"{head}>{words}{tail[tail.index('<') :]}")  # noqa: S704 (both are ours)
 
 
+def exact(value: datetime) -> Markup:
+    """Return a `time` element that reads as the exact time: '22 Nov 2026, 10:00:00'."""
+    moment_ = value.astimezone(UTC)
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{}, {:%H:%M:%S}</time>').format(
+        moment_, day(moment_), moment_
+    )
+
+
+def excerpt(markdown: str, limit: int = 180) -> str:
+    """Return the beginning of a Markdown text as one plain line."""
+    return summarize(plain_text(markdown[: 4 * limit]), limit)
+
+
 def relative(value: datetime, since: datetime) -> str | None:
     """Return how long ago something was, in words; None after a month."""
     seconds = (since - value).total_seconds()
@@ -50,9 +66,9 @@ def relative(value: datetime, since: datetime) -> str | None:
     return None
 
 
-def is_past(day: date) -> bool:
+def is_past(limit: date) -> bool:
     """Whether a day (UTC) until which something was to be done is over."""
-    return day < today()
+    return limit < today()
 
 
 def pills(question: Question) -> list[tuple[str, str]]:
