@@ -19,6 +19,7 @@ from cms.services import accounts
 from cms.services.audit import record
 from cms.services.corrections import accept, open_correction
 from cms.vocabulary import CorrectionKind, Role
+from cms.web.admin import audit
 from cms.web.admin.audit import words_of
 from tests.factories import AT, make_published, make_question
 from tests.web.pages import notes_of
@@ -119,8 +120,9 @@ def test_what_names_nothing_is_said_kindly(desk: FlaskClient, question: Question
 
 
 def test_the_filtered_events_are_exported_and_no_cell_is_a_formula(
-    desk: FlaskClient, session: Session, question: Question
+    desk: FlaskClient, session: Session, question: Question, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(audit, "ROUND", 2)
     record(session, by=None, at=AT, action="question.create", about="question:=HYPERLINK(1)", by_=1)
     spy = make_question(session, "=1+1")
     session.commit()
