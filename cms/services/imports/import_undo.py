@@ -26,7 +26,9 @@ from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.decks import keep_decks
 from cms.services.imports.inserting import insert_rows
-from cms.services.imports.uploads import state_of
+from cms.services.imports.uploads import UNDO, state_of
+from cms.services.jobs import enqueue
+from cms.services.operations.bulk import LARGE
 from cms.services.permissions import require
 from cms.services.questions import lock_all
 from cms.services.releases import open_release
@@ -46,14 +48,7 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     :raises WrongState: when the import was not written, was undone before, something
         was built on it, or the version before wrote it; nothing is undone then
     """
-    require(by, Role.editor, "undo imports")
-    session.flush()
-    session.refresh(batch, with_for_update=True)
-    state = state_of(batch)
-    if state == ImportState.undone:
-        raise WrongState("This import was undone already.")
-    if state != ImportState.imported:
-        raise WrongState("This import was not written, so there is nothing to undo.")
+    _hold_written(session, batch, by=by)
     rows = _written(session, batch)
     if not rows and not any(batch.made.values()):
         raise WrongState(
@@ -86,6 +81,36 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     )
     session.flush()
     session.expire_all()
+
+
+def undo_later(session: Session, batch: ImportBatch, *, by: User | None, at: datetime) -> None:
+    """Have a worker undo an import: a large one takes longer than a page may.
+
+    :raises WrongState: when the import was not written, was undone, or is being undone
+    """
+    _hold_written(session, batch, by=by)
+    if state_of(batch) == ImportState.undoing:
+        raise WrongState("This import is being undone already.")
+    batch.job = enqueue(session, UNDO, {"batch": batch.id}, by=by, at=at)
+    session.flush()
+
+
+def is_large(session: Session, batch: ImportBatch) -> bool:
+    """Whether an import wrote so many questions that a worker has to undo it."""
+    some = select(ImportRow.id).where(ImportRow.batch_id == batch.id, ImportRow.number.is_not(None))
+    return session.scalar(some.order_by(ImportRow.id).offset(LARGE).limit(1)) is not None
+
+
+def _hold_written(session: Session, batch: ImportBatch, *, by: User | None) -> None:
+    require(by, Role.editor, "undo imports")
+    session.flush()
+    session.refresh(batch, with_for_update=True)
+    if batch.job is not None:
+        session.refresh(batch.job)
+    if batch.undone_at is not None:
+        raise WrongState("This import was undone already.")
+    if batch.applied_at is None:
+        raise WrongState("This import was not written, so there is nothing to undo.")
 
 
 def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str, str]]:
