@@ -32,6 +32,7 @@ from cms.models import (
 from cms.services import deckmembers
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.releases import open_release
 from cms.text import unique_name
@@ -216,8 +217,7 @@ def _uids_of(session: Session, names: Sequence[str]) -> dict[str, str]:
 
 def _lock(session: Session, deck: Deck) -> None:
     """Read a deck anew and keep others from changing it until the transaction ends."""
-    session.flush()
-    session.refresh(deck, with_for_update=True)
+    lock_row(session, deck, "deck")
 
 
 def _is_taken(session: Session, slug: str) -> bool:

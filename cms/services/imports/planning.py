@@ -27,7 +27,7 @@ from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slug
 from cms.services.errata import correction_item
 from cms.services.imports.bases import Bases, stands
 from cms.services.imports.merging import judge
-from cms.services.questions import slug_owners
+from cms.services.addresses import slug_owners
 from cms.text import stem_key
 from cms.vocabulary import RowAction
 

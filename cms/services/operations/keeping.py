@@ -26,7 +26,7 @@ from cms.models import (
 )
 from cms.models.base import UtcDateTime
 from cms.services.chunks import chunks
-from cms.services.questions import slug_owners
+from cms.services.addresses import slug_owners
 
 Rows = dict[str, list[dict[str, Any]]]
 

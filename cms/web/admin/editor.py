@@ -27,6 +27,7 @@ from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, ImportWarning, Provenance, Question, Revision
 from cms.services import diff, publishing, questions, tags
+from cms.services.blockers import DAMAGED
 from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
 from cms.services.permissions import require_writer
 from cms.services.rendered import Rendered, render_item
@@ -281,7 +282,7 @@ def _refusal(question: Question, reasons: Sequence[str]) -> str:
     """Say why a question was not published, and lead to the first of its open warnings."""
     words = f"Not published. {' '.join(reasons)}"
     notes = notes_on(question, opened(question)).in_order
-    if publishing.DAMAGED not in reasons or not notes:
+    if DAMAGED not in reasons or not notes:
         return words
     return Markup('{} <a href="#{}">Go to the first one</a>.').format(words, notes[0].anchor)
 
