@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from cms.formats.item import Content
 from cms.models import Answer, ImportWarning, Question, Revision, User
-from cms.services.permissions import four_eyes
 from cms.services.addresses import slug_owners
+from cms.services.permissions import needs_another
 from cms.services.rewriting import numbered_contents
 from cms.services.warnings import damaged_in, is_open
 from cms.vocabulary import Origin
@@ -46,6 +46,11 @@ def reasons(
     for key in _own(session, numbers, by):
         found[key].append(OWN.format(numbers[key]))
     return {key: found[key] for key in found if found[key]}
+
+
+def own(session: Session, question: Question, *, by: User | None) -> bool:
+    """Whether somebody else has to publish the newest revision, since the actor wrote it."""
+    return bool(_own(session, {question.id: question.latest_number}, by))
 
 
 def with_open_warnings(session: Session, ids: Sequence[int]) -> set[int]:
@@ -123,7 +128,7 @@ def _own(session: Session, numbers: Mapping[int, int], by: User | None) -> set[i
 
     What an import brought is nobody's own, and the command line is nobody.
     """
-    if by is None or not four_eyes(session):
+    if by is None or not needs_another(session, by):
         return set()
     return set(
         session.scalars(

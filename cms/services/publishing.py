@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from cms.errors import NotPublishable, WrongState
+from cms.errors import NotFound, NotPublishable, WrongState
 from cms.models import ImportWarning, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
@@ -143,7 +143,7 @@ def require_newest(session: Session, question: Question, number: int) -> None:
 def blockers(
     session: Session, question: Question, number: int | None = None, *, by: User | None = None
 ) -> list[str]:
-    """Return why the actor cannot publish a revision, by default the newest; nothing if they can."""
+    """Return why the actor cannot publish a revision, by default the newest; else nothing."""
     chosen = {question.id: number or question.latest_number}
     return reasons(session, [question], chosen, by=by).get(question.id, [])
 
@@ -164,7 +164,10 @@ def retire(
     """
     require(by, Role.editor, "retire questions")
     for some in chunks(sorted(question.id for question in questions)):
-        for question in lock_all(session, some):
+        found = lock_all(session, some)
+        if len(found) < len(set(some)):
+            raise NotFound("Somebody deleted one of these questions meanwhile.")
+        for question in found:
             if question.published_number is None:
                 raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")
     summary = f"Retired {questions[0].stem}" if len(questions) == 1 else f"Retired {len(questions)}"
