@@ -103,7 +103,7 @@ def save_deck(
     deck.description = item.description
     deck.filter = msgspec.to_builtins(item.filter)
     deck.updated_at = at
-    _put_members(deck, item.questions)
+    put_members(deck, item.questions)
     session.flush()
     verb = "Changed" if before else "Made"
     release = open_release(session, by=by, at=at, summary=f"{verb} the deck {item.title}")
@@ -254,7 +254,7 @@ def _faults(session: Session, item: DeckItem, before: DeckItem | None) -> Iterab
             yield f"questions[{index}]", f"The bank has no question with the uid '{uid[:80]}'."
 
 
-def _put_members(deck: Deck, uids: Sequence[str]) -> None:
+def put_members(deck: Deck, uids: Sequence[str]) -> None:
     """Make these the explicit members; rows that stay are moved, not made again."""
     held = {member.question_uid: member for member in deck.members}
     deck.members = [held.get(uid) or DeckMember(question_uid=uid, position=0) for uid in uids]

@@ -18,6 +18,7 @@ from cms.web.admin.base import ListFilter, Row, hits
 from cms.web.admin.bulk import BulkPages
 from cms.web.admin.editor import EditorPages
 from cms.web.admin.history import HistoryPages
+from cms.web.admin.merging import MergePages
 from cms.web.admin.workflow import WorkflowPages
 
 # Hits of a search that come by how well they fit; the others by date.
@@ -68,7 +69,7 @@ def _came_by(value: str) -> ColumnElement[bool]:
     return Question.id.in_(written)
 
 
-class QuestionsView(EditorPages, WorkflowPages, HistoryPages, BulkPages):
+class QuestionsView(EditorPages, WorkflowPages, MergePages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"

@@ -43,3 +43,8 @@ def published(release: int | None) -> tuple[str, str]:
     if release is None:
         return "Readers see this text already; there was nothing to publish.", "info"
     return f"Published in release {release}.", "success"
+
+
+def number_of(written: str) -> int:
+    """Return a number from an address or a form; 0, which nothing has, for anything else."""
+    return int(written) if written.isdecimal() and len(written) < 10 else 0

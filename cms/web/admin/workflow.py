@@ -21,7 +21,7 @@ from cms.vocabulary import CorrectionStatus, Role
 from cms.web.admin.base import actor, find, now, transaction
 from cms.web.admin.editor import opened, readable, rendered
 from cms.web.admin.forms import QuestionForm
-from cms.web.admin.steps import Steps, published
+from cms.web.admin.steps import Steps, number_of, published
 from cms.web.admin.warnings import notes_on
 from cms.web.admin.words import exactly
 
@@ -42,7 +42,7 @@ class WorkflowPages(Steps):
         question = find(Question, id, "question")
         if request.method != "POST":
             return self._publish_page(question)
-        number = _number(request.form.get("number", ""))
+        number = number_of(request.form.get("number", ""))
         try:
             with transaction() as session:
                 if request.form.get("op") == "schedule":
@@ -152,8 +152,3 @@ def _errata(session: Session, question: Question) -> int:
         Correction.fixed_in > (question.published_number or 0),
     )
     return session.scalar(statement) or 0
-
-
-def _number(written: str) -> int:
-    """Return a revision's number from a form; 0, which no revision has, for anything else."""
-    return int(written) if written.isdecimal() and len(written) < 10 else 0
