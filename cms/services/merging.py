@@ -4,7 +4,7 @@ Answers are not copied: whoever merges has both texts before them and takes over
 what is worth it first. There is no undo.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -131,6 +131,7 @@ def merge(
         about=f"question:{duplicate.uid}",
         into=into.uid,
         tags=work.tags,
+        corrections=work.moved,
         release=number,
     )
     session.flush()
@@ -166,7 +167,8 @@ class _Merge:
     at: datetime
     public: bool
     release: Release | None = None
-    tags: list[str] | None = None
+    tags: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     what: ChangeKind | None = None
 
     def open_release(self) -> Release:
@@ -174,10 +176,7 @@ class _Merge:
         if self.release is None:
             gone = self.duplicate.stem if self.public else "a duplicate"
             self.release = open_release(
-                self.session,
-                by=self.by,
-                at=self.at,
-                summary=f"Merged {gone} into {self.into.stem}"[:500],
+                self.session, by=self.by, at=self.at, summary=f"Merged {gone}"
             )
         return self.release
 
@@ -228,6 +227,7 @@ class _Merge:
                 before={name: value for name, value in facts.items() if value is not None},
                 merged=self.duplicate.uid,
             )
+            self.moved.append(correction.uid)
             correction.question_id = self.into.id
             correction.answer_uid = correction.part = correction.proposed = None
             correction.seen_in = None

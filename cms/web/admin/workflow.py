@@ -10,11 +10,11 @@ from flask_admin import expose
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, NotFound
+from cms.errors import CmsError, InvalidInput, NotFound
 from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, Question
-from cms.services import diff, publishing, questions, scheduling
+from cms.services import diff, publishing, purging, questions, scheduling
 from cms.services.blockers import DAMAGED, UNANSWERED
 from cms.services.content import find_revision, revision_content
 from cms.vocabulary import CorrectionStatus, Role
@@ -34,6 +34,7 @@ class WorkflowPages(Steps):
         "unschedule": Role.editor,
         "retire": Role.editor,
         "unretire": Role.editor,
+        "purge": Role.admin,
     }
 
     @expose("/<id>/publish", methods=("GET", "POST"))
@@ -125,6 +126,31 @@ class WorkflowPages(Steps):
         if self.attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
             return redirect(self.get_url(".index_view"), 303)
         return self.back_to(question)
+
+    @expose("/<id>/purge", methods=("GET", "POST"))
+    def purge(self, id: str) -> ResponseReturnValue:
+        """Say what a purge takes away; do it for whoever typed the number and a reason."""
+        question = find(Question, id, "question")
+        if request.method != "POST":
+            return self._purge_page(question)
+        try:
+            if request.form.get("number", "").strip() != str(question.id):
+                raise InvalidInput(
+                    f"Type {question.id}, the number of this question.", field="number"
+                )
+            with transaction() as session:
+                reason = request.form.get("reason", "")
+                purging.purge(session, question, reason=reason, by=actor(), at=now())
+        except InvalidInput as error:
+            return self._purge_page(question, error)
+        flash(f"Purged question {id}: nothing of its text is left.", "success")
+        return redirect(self.get_url(".index_view"), 303)
+
+    def _purge_page(self, question: Question, problem: InvalidInput | None = None) -> str:
+        public = questions.was_public(db.session(), question)
+        return self.render(
+            "admin/questions/purge.html", question=question, public=public, problem=problem
+        )
 
 
 def _schedule(session: Session, question: Question, number: int) -> tuple[str, str]:
