@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
 from cms.models import ImportBatch, ImportRow, new_uid
-from cms.services import accounts, corrections, decks, publishing, questions
+from cms.services import accounts, corrections, decks, publishing, questions, scheduling
 from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, Role, RowAction
@@ -74,6 +74,17 @@ def in_review(session: Session) -> dict[str, Any]:
 
 def published(session: Session) -> dict[str, Any]:
     return {"id": make_published(session, f"Is this public {next(_numbers)}?").id}
+
+
+def scheduled(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this public soon {next(_numbers)}?")
+    later = datetime.now(UTC) + timedelta(days=1)
+    scheduling.schedule(session, question, number=1, when=later, by=None, at=datetime.now(UTC))
+    return {"id": question.id}
+
+
+def twins(session: Session) -> dict[str, Any]:
+    return {"id": draft(session)["id"], "into": draft(session)["id"]}
 
 
 def retired(session: Session) -> dict[str, Any]:
@@ -263,6 +274,12 @@ ROUTES: dict[str, Route] = {
     "desk_questions.return_to_draft": post(DESK_DONE, in_review),
     "desk_questions.retire": post(EDITORS_DONE, published),
     "desk_questions.unretire": post(EDITORS_DONE, retired),
+    "desk_questions.publish": both(EDITORS, EDITORS_DONE, draft, number="1"),
+    "desk_questions.unschedule": post(EDITORS_DONE, scheduled),
+    "desk_questions.merge": both(
+        EDITORS, EDITORS_DONE, twins, into="{into}", seen="1", seen_into="1"
+    ),
+    "desk_questions.purge": both(ADMINS, ADMINS_DONE, draft, number="{id}", reason="A wish."),
     "desk_questions.action_view": post(
         EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
     ),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cms.errors import WrongState
 from cms.models import (
@@ -115,15 +115,21 @@ def _hold_written(session: Session, batch: ImportBatch, *, by: User | None) -> N
 
 def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str, str]]:
     """Yield what was built on the rows of an import: a stem, and what happened to it since."""
+    other = aliased(Question)
     for some in chunks([row for row in rows if row.question_id is not None]):
         numbers = {row.question_id: row for row in some}
         corrected = _corrected_since(session, numbers)
         published = exists().where(Change.uid == Question.uid)
-        for question, was_public in session.execute(
-            select(Question, published).where(Question.id.in_(numbers)).order_by(Question.id)
+        answers_for_others = exists().where(other.merged_into_id == Question.id)
+        for question, was_public, stands_in in session.execute(
+            select(Question, published, answers_for_others)
+            .where(Question.id.in_(numbers))
+            .order_by(Question.id)
         ):
             row = numbers[question.id]
-            if question.latest_number != row.number:
+            if question.merged_into_id is not None or stands_in:
+                yield question.stem, "was merged with another"
+            elif question.latest_number != row.number:
                 yield question.stem, "was edited"
             elif was_public if row.before is None else _is_public(question, row):
                 yield question.stem, "was published"

@@ -22,12 +22,12 @@ from cms.formats.item import (
     TagItem,
 )
 from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
+from cms.services.addresses import slug_owners
 from cms.services.chunks import chunks
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.errata import correction_item
 from cms.services.imports.bases import Bases, stands
 from cms.services.imports.merging import judge
-from cms.services.questions import slug_owners
 from cms.text import stem_key
 from cms.vocabulary import RowAction
 
@@ -278,9 +278,11 @@ class _Planner:
         """Compare a row with the question that it means."""
         drops = row.drops
         planned.question_id = question.id
-        if question.merged_into_id is not None:
+        if question.merged_into is not None:
             planned.action = RowAction.conflict
-            planned.message = "This question was merged into another one; edit that one."
+            planned.message = (
+                f"This question was merged into '{question.merged_into.slug}'; edit that one."
+            )
             return planned
         planned.seen_version = question.latest_number
         verdict = judge(

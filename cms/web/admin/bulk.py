@@ -20,7 +20,7 @@ from cms.extensions import db
 from cms.models import BulkOperation, Question, User
 from cms.services.operations import bulk
 from cms.services.operations.bulk import VERBS, Verb
-from cms.services.permissions import may
+from cms.services.permissions import may, needs_another
 from cms.vocabulary import Difficulty, RowAction
 from cms.web.admin.base import PAGE_SIZE, actor, now, transaction
 from cms.web.admin.exports import ExportedList
@@ -36,6 +36,8 @@ GROUPS = (
         "Publishing",
         {
             "publish": "Publish {}",
+            "publish_at": "Publish {} at a time",
+            "unschedule": "Take back the schedule of {}",
             "submit": "Submit {} for review",
             "return": "Return {} to draft",
             "retire": "Retire {}",
@@ -121,6 +123,7 @@ class BulkPages(ExportedList):
             choices=_choices(verb),
             problem=problem,
             large=bulk.LARGE,
+            waits=needs_another(db.session(), actor()),
             back=back,
         )
 
