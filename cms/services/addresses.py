@@ -1,4 +1,4 @@
-"""The addresses of questions: free ones, and whose they are or were."""
+"""The addresses of questions: which one is free, and whose one is or was."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotFound, NotPublishable, WrongState
 from cms.models import ImportWarning, Question, Revision, User
-from cms.services import shelf
+from cms.services import news, shelf
 from cms.services.audit import record
 from cms.services.blockers import reasons, with_open_warnings
 from cms.services.chunks import chunks
@@ -78,6 +78,8 @@ def publish(
         question.published_number = pinned.get(question.id, question.latest_number)
         if not question.has_unpublished_changes:
             question.stage = Stage.draft
+            # What was to be done until then is done.
+            question.due_on = None
         question.scheduled_number = question.scheduled_at = None
         record(
             session,
@@ -105,6 +107,7 @@ def publish(
             .execution_options(synchronize_session=False)
         )
     shelf.refresh(session, ids, release, ChangeKind.published)
+    news.tell(session, news.PUBLISHED, ready, by=by, at=at)
     result.release = release.number
     result.published = ready
     return result

@@ -17,15 +17,8 @@ from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
-from cms.models import (
-    Answer,
-    Change,
-    Question,
-    Revision,
-    Tag,
-    User,
-    new_uid,
-)
+from cms.models import Answer, Change, Question, Revision, Tag, User, new_uid
+from cms.services import news
 from cms.services.addresses import free_slug, slug_owners
 from cms.services.audit import record
 from cms.services.chunks import chunks
@@ -40,8 +33,11 @@ from cms.services.content import (
 from cms.services.locking import lock_row
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
+from cms.text import normalize_line
 from cms.vocabulary import Origin, Role, Stage
 
+REASON_LIMIT = 500  # characters of why a question was returned
+SUMMARY_LIMIT = 440  # characters of why a revision was restored
 MERGED = "This question was merged into another one; edit that one."
 STANDS_IN = "Another question was merged into this one, which answers for it. Retire it instead."
 WAS_PUBLIC = "This question was public, so its address and its history stay. Retire it instead."
@@ -150,11 +146,14 @@ def restore(
     seen_version: int,
     by: User | None,
     at: datetime,
+    summary: str = "",
 ) -> Revision | None:
     """Make an earlier revision's content the newest one; the address stays as it is.
 
     Tags that were deleted since are left out. None if nothing would change.
     """
+    told = f"Restored revision {number}"
+    summary = normalize_line(summary)[:SUMMARY_LIMIT]
     content = replace(revision_content(session, question, number), slug=question.slug)
     known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
     content = replace(content, tags=[uid for uid in content.tags if uid in known])
@@ -165,7 +164,7 @@ def restore(
         seen_version=seen_version,
         by=by,
         at=at,
-        summary=f"Restored revision {number}",
+        summary=f"{told}: {summary}" if summary else told,
         origin=Origin.restore,
     )
 
@@ -175,17 +174,30 @@ def submit(session: Session, question: Question, *, by: User | None, at: datetim
     lock(session, question)
     move(session, question, Stage.in_review, by=by, at=at)
     session.flush()
+    news.tell(session, news.SUBMITTED, [question], by=by, at=at)
 
 
-def return_to_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
-    """Take a question out of review, for more work."""
+def return_to_draft(
+    session: Session, question: Question, *, by: User | None, at: datetime, reason: str = ""
+) -> None:
+    """Take a question out of review, for more work; those who worked on it read the reason."""
+    reason = normalize_line(reason)[:REASON_LIMIT]
     lock(session, question)
-    move(session, question, Stage.draft, by=by, at=at)
+    move(session, question, Stage.draft, by=by, at=at, reason=reason)
     session.flush()
+    news.tell(session, news.RETURNED, [question], by=by, at=at, reason=reason)
 
 
-def move(session: Session, question: Question, to: Stage, *, by: User | None, at: datetime) -> None:
-    """Move a question, which is locked, to the other stage; the caller flushes."""
+def move(
+    session: Session,
+    question: Question,
+    to: Stage,
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    """Move a question, which is locked, to the other stage; the caller flushes, and tells."""
     require(by, Role.contributor, "submit questions")
     before = Stage.draft if to == Stage.in_review else Stage.in_review
     if question.retired_at is not None:
@@ -196,7 +208,8 @@ def move(session: Session, question: Question, to: Stage, *, by: User | None, at
         raise WrongState("Everything in this question is published; there is nothing to review.")
     question.stage = to
     action = "question.submit" if to == Stage.in_review else "question.return"
-    record(session, by=by, at=at, action=action, about=f"question:{question.uid}")
+    said = {"reason": reason} if reason else {}
+    record(session, by=by, at=at, action=action, about=f"question:{question.uid}", **said)
 
 
 def was_public(session: Session, question: Question) -> bool:
@@ -232,15 +245,6 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
     )
     session.delete(question)
     session.flush()
-
-
-def history(session: Session, question: Question) -> list[Revision]:
-    """Return every revision of the question, the newest first."""
-    return list(
-        session.scalars(
-            select(Revision).filter_by(question_id=question.id).order_by(Revision.number.desc())
-        )
-    )
 
 
 def lock(session: Session, question: Question) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, select
 from sqlalchemy.orm import Session
 
-from cms.models import Answer, Correction, ImportWarning, Question, Source
+from cms.models import Answer, Comment, Correction, ImportWarning, Question, Source
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Stage
 
@@ -48,6 +50,29 @@ def has_no_source() -> ColumnElement[bool]:
     return and_(not_(cited), alive())
 
 
+def is_overdue() -> ColumnElement[bool]:
+    """Whether the day has passed until which a question was to be worked on."""
+    return and_(Question.due_on < today(), alive())
+
+
+def is_past_review() -> ColumnElement[bool]:
+    """Whether the day has passed until which somebody was to look at a question again."""
+    return and_(Question.review_by < today(), alive())
+
+
+def has_open_thread() -> ColumnElement[bool]:
+    """Whether people still talk about a question."""
+    waiting = select(Comment.question_id).where(
+        Comment.resolved_at.is_(None), Comment.thread_id.is_(None)
+    )
+    return and_(Question.id.in_(waiting), alive())
+
+
+def today() -> date:
+    """Return the day (UTC) by which queues tell what is late."""
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """`hint` says what to do with what waits in it."""
@@ -71,6 +96,15 @@ QUEUES: dict[str, Queue] = {
         has_unpublished_changes,
     ),
     "scheduled": Queue("Scheduled", "They go public by themselves, at their time.", is_scheduled),
+    "overdue": Queue("Overdue", "Finish them, or give them a new date.", is_overdue),
+    "past_review": Queue(
+        "Past the review date",
+        "Check whether they still hold, then set a new date.",
+        is_past_review,
+    ),
+    "comments": Queue(
+        "Unresolved comments", "Answer them, or say that they are settled.", has_open_thread
+    ),
     "unsourced": Queue("No source", "Cite where each answer can be checked.", has_no_source),
 }
 
@@ -86,3 +120,9 @@ def counts(session: Session) -> dict[str, int]:
     }
     row = session.execute(select(*capped.values())).one()
     return dict(zip(capped, row, strict=True))
+
+
+def capped(session: Session, wanted: Select[Any]) -> int:
+    """Return how many rows a statement finds, at most `COUNTED`."""
+    found = wanted.limit(COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0

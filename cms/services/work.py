@@ -16,4 +16,3 @@ HANDLERS: Mapping[str, Handler] = {
     BULK: bulk_job,
     PUBLISH: publish_scheduled,
 }
-}

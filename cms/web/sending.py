@@ -17,6 +17,11 @@ SPOOL = 1_000_000
 
 
 def send_file(chunks: Iterable[bytes], format: Format, name: str) -> Response:
+    """Return a response that downloads what `chunks` yield as a file of this format and name."""
+    return send_chunks(chunks, format.media_type, name)
+
+
+def send_chunks(chunks: Iterable[bytes], media_type: str, name: str) -> Response:
     """Return a response that downloads what `chunks` yield as a file of this name.
 
     A slow client holds no database connection: all is read before it gets anything.
@@ -26,7 +31,7 @@ def send_file(chunks: Iterable[bytes], format: Format, name: str) -> Response:
         spool.writelines(chunks)
         size = spool.tell()
         spool.seek(0)
-        response = Response(content_type=format.media_type)
+        response = Response(content_type=media_type)
         if size <= SPOOL:
             response.data = spool.read()
         else:

@@ -14,11 +14,11 @@ from cms.errors import InvalidContent, NotAllowed, NotFound, StaleEdit, WrongSta
 from cms.formats.item import AnswerItem
 from cms.models import Answer, AuditEvent, Question, Revision, User, new_uid
 from cms.services.content import content_of, revision_content
+from cms.services.history import history
 from cms.services.publishing import publish, retire
 from cms.services.questions import (
     create,
     delete_draft,
-    history,
     restore,
     return_to_draft,
     save,

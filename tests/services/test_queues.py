@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.models import Question
-from cms.services import queues
+from cms.services import comments, queues
 from cms.services.corrections import open_correction, reject
 from cms.services.publishing import publish, retire
 from cms.services.questions import save, submit
@@ -72,3 +74,18 @@ def test_counting_stops_at_the_limit(session: Session) -> None:
         )
     session.flush()
     assert queues.counts(session)["unsourced"] == queues.COUNTED
+
+
+def test_what_is_late_or_talked_about_waits(session: Session) -> None:
+    question = make_question(session)
+    question.due_on = question.review_by = queues.today()
+    session.flush()
+    assert waiting(session) == {}
+    question.due_on = question.review_by = queues.today() - timedelta(days=1)
+    thread = comments.post(session, question, "Is it so?", by=None, at=AT)
+    assert set(waiting(session)) == {"overdue", "past_review", "comments"}
+    comments.resolve(session, thread, by=None, at=AT)
+    publish(session, [question], by=None, at=AT)
+    assert set(waiting(session)) == {"past_review"}
+    retire(session, [question], by=None, at=AT)
+    assert waiting(session) == {}

@@ -16,11 +16,20 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
-from cms.models import ImportBatch, ImportRow, new_uid
-from cms.services import accounts, corrections, decks, publishing, questions, scheduling
+from cms.models import Comment, ImportBatch, ImportRow, new_uid
+from cms.services import (
+    accounts,
+    comments,
+    corrections,
+    decks,
+    inbox,
+    publishing,
+    questions,
+    scheduling,
+)
 from cms.services.imports import uploads
 from cms.services.operations import bulk
-from cms.vocabulary import CorrectionKind, Role, RowAction
+from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question
 
 AsRole = Callable[[Role | None], FlaskClient]
@@ -138,6 +147,26 @@ def batch(session: Session, **times: Any) -> dict[str, Any]:
     session.add(made)
     session.flush()
     return {"id": made.id, "row": row.id, "seen": uploads.version_of(row)}
+
+
+def thread(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this talked about {next(_numbers)}?")
+    said = comments.post(session, question, "Is it so?", by=None, at=AT)
+    return {"id": question.id, "key": said.id}
+
+
+def settled_thread(session: Session) -> dict[str, Any]:
+    made = thread(session)
+    comments.resolve(session, session.get_one(Comment, made["key"]), by=None, at=AT)
+    return made
+
+
+def note(session: Session) -> dict[str, Any]:
+    """A note to somebody who is none of the roles' accounts."""
+    to = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
+    inbox.notify(session, [to.id], NotificationKind.mention, by=None, at=AT)
+    [made] = inbox.notes(session, to, limit=1)
+    return {"key": made.id}
 
 
 def unread_batch(session: Session) -> dict[str, Any]:
@@ -286,6 +315,11 @@ ROUTES: dict[str, Route] = {
     "desk_questions.export_list": get(DESK, exported(draft)),
     "desk_questions.revisions": get(DESK, revision),
     "desk_questions.revision": get(DESK, revision),
+    "desk_questions.compare": get((LOG_IN, DONE, DONE, DONE), revision),
+    "desk_questions.care": post(DESK_DONE, draft, due_on="", seen=",,,"),
+    "desk_questions.comments": both(DESK, (401, DONE, DONE, DONE), draft, body="Is it so?"),
+    "desk_questions.resolve": post(DESK_DONE, thread),
+    "desk_questions.reopen": post(DESK_DONE, settled_thread),
     "desk_questions.restore": post(DESK_DONE, revision, seen_version="2"),
     "desk_answers.index_view": get(DESK),
     "desk_answers.create_view": get(DESK),
@@ -330,7 +364,13 @@ ROUTES: dict[str, Route] = {
     "desk_operations.index_view": get(DESK),
     "desk_operations.details_view": get(DESK, operation),
     "desk_operations.undo": post(DESK_DONE, operation),
+    "desk_inbox.index_view": get(DESK),
+    # Nobody opens somebody else's note.
+    "desk_inbox.open": post((LOG_IN, 404, 404, 404), note),
+    "desk_inbox.read": post((LOG_IN, 404, 404, 404), note),
+    "desk_inbox.read_all": post(DESK_DONE, until="1"),
     "desk_audit.index_view": get(EDITORS),
+    "desk_audit.export_events": get(EDITORS),
     "desk_accounts.index_view": get(ADMINS),
     "desk_accounts.create_view": both(ADMINS, ADMINS, unique, name="New {number}", role="editor"),
     "desk_accounts.details_view": get(ADMINS, account),

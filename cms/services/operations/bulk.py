@@ -18,8 +18,7 @@ from cms.models import BulkOperation, BulkRow, Job, Question, User
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.jobs import enqueue
-from cms.services.operations import verbs
-from cms.services.operations.arguments import checked, given
+from cms.services.operations import arguments, verbs
 from cms.services.operations.verbs import Work
 from cms.services.permissions import require
 from cms.vocabulary import JobState, Role, RowAction
@@ -141,6 +140,22 @@ VERBS: dict[str, Verb] = {
         ("assignee",),
         untold="Assigned to nobody",
     ),
+    "reviewer": Verb(
+        "Name a reviewer",
+        "Made {reviewer} the reviewer",
+        Role.editor,
+        verbs.name_reviewer,
+        ("reviewer",),
+        untold="Took the reviewer away",
+    ),
+    "due_on": Verb(
+        "Set the due date",
+        "Set the due date to {due_on}",
+        Role.editor,
+        verbs.set_due_date,
+        ("due_on",),
+        untold="Took the due date away",
+    ),
     "acknowledge": Verb(
         "Acknowledge warnings",
         "Acknowledged the warnings",
@@ -186,12 +201,14 @@ def begin(
     session: Session,
     name: str,
     question_ids: Sequence[int],
-    arguments: Mapping[str, str],
+    typed: Mapping[str, str],
     *,
     by: User | None,
     at: datetime,
 ) -> BulkOperation:
     """Write down what is to be done with which questions; nothing of them changes yet.
+
+    `typed` has the arguments that the verb asks for.
 
     :raises NotFound: when there is no such verb, or no tag that is to be taken off
     :raises NotAllowed: when the actor's role does not include the verb
@@ -199,8 +216,8 @@ def begin(
     """
     verb = find_verb(name)
     allowed(by, verb)
-    stated = checked(session, name, verb.asks, arguments, at=at)
-    operation = BulkOperation(verb=name, arguments=stated, by_id=by.id if by else None, at=at)
+    checked = arguments.checked(session, name, verb.asks, typed, at=at)
+    operation = BulkOperation(verb=name, arguments=checked, by_id=by.id if by else None, at=at)
     session.add(operation)
     session.flush()
     chosen = 0
@@ -265,7 +282,7 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
     verb = VERBS[operation.verb]
     by = operation.by
     allowed(by, verb)
-    arguments = given(session, operation, by=by, at=at)
+    given = arguments.given(session, operation, by=by, at=at)
     # The questions are locked before a release is opened: its lock comes last everywhere.
     held = (
         select(Question.id)
@@ -285,7 +302,7 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
         )
     )
     told = verb.tell(operation.arguments)
-    work = Work(session, operation.id, dict(rows.all()), arguments, told, by, at)  # type: ignore[arg-type]
+    work = Work(session, operation.id, dict(rows.all()), given, told, by, at)  # type: ignore[arg-type]
     verb.perform(work)
     operation.done_at = at
     operation.release = work.release.number if work.release else None

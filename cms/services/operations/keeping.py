@@ -16,6 +16,7 @@ from cms.errors import WrongState
 from cms.models import (
     Answer,
     Base,
+    Comment,
     Correction,
     ImportWarning,
     Provenance,
@@ -32,7 +33,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 # In the order in which rows are put back.
 _OWNED = ("question", "question_tag", "answer", "correction", "source", "revision", "provenance")
-_TABLES = (*_OWNED, "import_warning")
+_TABLES = (*_OWNED, "import_warning", "comment")
 # Rows that outlive a question and forget which it was.
 _LINKS = ("bulk_row", "import_row")
 
@@ -55,7 +56,7 @@ def keep_rows(session: Session, ids: Sequence[int]) -> dict[int, Rows]:
 def _statements(ids: Sequence[int]) -> Iterator[tuple[str, Select[Any]]]:
     """Yield a select of owner and whole row for each table that belongs to a question."""
     yield "question", select(Question.id, _table("question")).where(Question.id.in_(ids))
-    for owned in (Answer, Correction, Revision, Provenance, ImportWarning):
+    for owned in (Answer, Correction, Revision, Provenance, ImportWarning, Comment):
         table = _table(owned.__tablename__)
         yield (
             table.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 from cms.errors import CmsError, NotPublishable, WrongState
 from cms.formats.item import Content
 from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
-from cms.services import publishing, shelf
+from cms.services import news, publishing, shelf
 from cms.services.audit import record
+from cms.services.care import put_care
 from cms.services.chunks import chunks
+from cms.services.news import Bulletin, Topic
 from cms.services.operations.keeping import keep_rows
 from cms.services.operations.states import Kept, State, packed, state_of
 from cms.services.permissions import needs_another, require_writer
@@ -208,11 +210,16 @@ def acknowledge_warnings(work: Work) -> None:
 # --- what changes a state alone ---------------------------------------------------------
 
 
-def _each(change: Callable[[Work, Question], None]) -> Perform:
-    """Make of a change to one locked question one for many; its refusal leaves that one alone."""
+def _each(change: Callable[[Work, Question], None], topic: Topic | None = None) -> Perform:
+    """Make of a change to one locked question one for many; its refusal leaves that one alone.
+
+    Whom `topic` concerns gets one note for all that were changed.
+    """
 
     def perform(work: Work) -> None:
+        bulletin = Bulletin(work.session, topic) if topic else None
         for questions in work.rounds():
+            changed: list[Question] = []
             for question in questions:
                 was = state_of(question)
                 try:
@@ -227,40 +234,39 @@ def _each(change: Callable[[Work, Question], None]) -> Perform:
                     work.leave(question, "It is so already.", RowAction.unchanged)
                 else:
                     work.done(question, was)
+                    changed.append(question)
+            if bulletin:
+                bulletin.add(changed)
+        if bulletin:
+            bulletin.send(by=work.by, at=work.at)
 
     return perform
 
 
-def _set_care(column: str, action: str) -> Perform:
+def _set_care(column: str, topic: Topic | None = None) -> Perform:
     """Make a verb that gives a living question a value of its care."""
 
     def change(work: Work, question: Question) -> None:
-        if question.merged_into_id is not None:
-            raise WrongState(MERGED)
-        if question.retired_at is not None:
-            raise WrongState("This question is retired. Un-retire it first.")
-        value = work.given[column]
-        if getattr(question, column) == value:
-            return
-        setattr(question, column, value)
-        record(
+        put_care(
             work.session,
+            question,
+            column,
+            work.given[column],
             by=work.by,
             at=work.at,
-            action=action,
-            about=f"question:{question.uid}",
             operation=work.operation,
-            **{column: value.isoformat() if isinstance(value, date) else value},
         )
 
-    return _each(change)
+    return _each(change, topic)
 
 
 submit = _each(
-    lambda work, question: move(work.session, question, Stage.in_review, by=work.by, at=work.at)
+    lambda work, question: move(work.session, question, Stage.in_review, by=work.by, at=work.at),
+    news.SUBMITTED,
 )
 return_to_draft = _each(
-    lambda work, question: move(work.session, question, Stage.draft, by=work.by, at=work.at)
+    lambda work, question: move(work.session, question, Stage.draft, by=work.by, at=work.at),
+    news.RETURNED,
 )
 unretire = _each(
     lambda work, question: publishing.revive(work.session, question, by=work.by, at=work.at)
@@ -278,8 +284,10 @@ publish_at = _each(
 unschedule = _each(
     lambda work, question: clear_schedule(work.session, question, by=work.by, at=work.at)
 )
-set_review_date = _set_care("review_by", "question.review_by")
-assign = _set_care("assignee_id", "question.assign")
+set_review_date = _set_care("review_by")
+set_due_date = _set_care("due_on")
+assign = _set_care("assignee_id", news.ASSIGNED)
+name_reviewer = _set_care("reviewer_id", news.TO_REVIEW)
 
 
 # --- what changes the text ----------------------------------------------------------------

@@ -25,6 +25,7 @@ from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
 from cms.web.admin.decks import DecksView
 from cms.web.admin.imports import ImportsView
+from cms.web.admin.inbox import InboxView
 from cms.web.admin.operations import OperationsView
 from cms.web.admin.questions import QuestionsView
 from cms.web.admin.tags import TagsView
@@ -47,6 +48,7 @@ def init_admin(app: Flask) -> None:
         DecksView(Deck, "desk_decks", "decks"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
         OperationsView(BulkOperation, "desk_operations", "operations"),
+        InboxView(),
         AccountsView(User, "desk_accounts", "accounts"),
         AuditView(AuditEvent, "desk_audit", "audit"),
     )

@@ -133,9 +133,14 @@ class ListFilter(BaseFilter):
     """A filter of a list: one control of a plain form, `?<param>=<value>` in the address.
 
     `condition` makes the WHERE from the value; `options` are (value, words)
-    pairs, or None for a field that is typed in. `quiet` ones come by a link
-    alone: their field is there only while they are in effect.
+    pairs, or None for a field that is typed in, whose `kind` is that of HTML
+    and whose `hint` stands in it while it is empty.
+    `quiet` ones come by a link alone: their field is there only while they are
+    in effect. `folded` ones stand behind 'More filters'.
     """
+
+    kind = "text"
+    hint = ""
 
     def __init__(
         self,
@@ -145,17 +150,27 @@ class ListFilter(BaseFilter):
         options: Sequence[tuple[str, str]] | None = None,
         *,
         quiet: bool = False,
+        folded: bool = False,
     ) -> None:
         super().__init__(label, options=list(options) if options else None)
         self.param = param
         self.quiet = quiet
+        self.folded = folded
         self.condition = condition
 
     def operation(self) -> str:
         return "is"
 
+    def choices(self) -> Sequence[tuple[str, str]]:
+        """Return what there is to choose from; nothing where the value is typed."""
+        return self.options or ()
+
     def validate(self, value: str) -> bool:
         return not self.options or value in dict(self.options)
+
+    def refusal(self, value: str) -> str:
+        """Return what is wrong with a value that is not valid, as a sentence."""
+        return f"There is no {self.name.lower()} ‘{value}’."
 
     def apply(self, query: Select[Any], value: str) -> Select[Any]:
         return query.where(self.condition(value))
@@ -256,7 +271,7 @@ class TableView(GuardedView, ModelView):
         filters = list(self._typed_filters())
         for index, value in filters:
             if not self._filters[index].validate(value):
-                raise InvalidInput(self._unknown(index, value))
+                raise InvalidInput(self._filters[index].refusal(value))
         token = _whole.set(True)
         try:
             return self.matching(_typed_search(), filters)
@@ -284,16 +299,14 @@ class TableView(GuardedView, ModelView):
             if self._filters[index].validate(value):
                 found.append((index, self._filters[index].name, value))
             else:
-                flash(f"{self._unknown(index, value)[:-1]}; it was ignored.", "error")
+                refusal = self._filters[index].refusal(value)
+                flash(f"{refusal[:-1]}; it was ignored.", "error")
         return found
 
     def _typed_filters(self) -> Iterator[tuple[int, str]]:
         for index, each in enumerate(self._filters or ()):
             if value := normalize_line(request.args.get(each.param, ""))[:200]:
                 yield index, value
-
-    def _unknown(self, index: int, value: str) -> str:
-        return f"There is no {self._filters[index].name.lower()} ‘{value}’."
 
     def _get_list_extra_args(self) -> Any:
         args = super()._get_list_extra_args()

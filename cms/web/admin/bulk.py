@@ -17,8 +17,10 @@ from sqlalchemy.orm import selectinload
 
 from cms.errors import InvalidInput, NotFound
 from cms.extensions import db
-from cms.models import BulkOperation, Question, User
+from cms.models import BulkOperation, Question
+from cms.services import people
 from cms.services.operations import bulk
+from cms.services.operations.arguments import PEOPLE
 from cms.services.operations.bulk import VERBS, Verb
 from cms.services.permissions import may, needs_another
 from cms.vocabulary import Difficulty, RowAction
@@ -57,6 +59,8 @@ GROUPS = (
         "Care",
         {
             "assign": "Assign {}",
+            "reviewer": "Name a reviewer for {}",
+            "due_on": "Set the due date of {}",
             "review_by": "Set the review date of {}",
             "acknowledge": "Acknowledge the warnings of {}",
             "delete": "Delete {}",
@@ -194,8 +198,8 @@ def _choices(verb: Verb) -> dict[str, list[tuple[str, str]]]:
     """Return what there is to choose from for an argument, as (value, words)."""
     if "difficulty" in verb.asks:
         return {"difficulty": [*((each.value, each.value) for each in Difficulty), ("", "none")]}
-    if "assignee" in verb.asks:
-        active = select(User.name).where(User.disabled_at.is_(None)).order_by(User.name_key)
-        names = [(name, name) for name in db.session.scalars(active)]
-        return {"assignee": [*names, ("", "nobody")]}
+    for each in PEOPLE:
+        if each in verb.asks:
+            names = [(name, name) for name in people.active_names(db.session())]
+            return {each: [*names, ("", "nobody")]}
     return {}

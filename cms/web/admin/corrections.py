@@ -16,7 +16,7 @@ from wtforms import SelectField, StringField, TextAreaField
 from cms.errors import CmsError, InvalidInput
 from cms.formats.item import SourceItem
 from cms.models import Correction, Question
-from cms.services import corrections
+from cms.services import corrections, mywork
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Role
 from cms.web.admin.base import (
     ListFilter,
@@ -74,6 +74,13 @@ class CorrectionsView(ExportedList):
             "Kind",
             lambda value: Correction.kind == CorrectionKind(value),
             [(each.value, each.value) for each in CorrectionKind],
+        ),
+        ListFilter(
+            "mine",
+            "Mine",
+            lambda _: mywork.is_open_correction_by(actor()),
+            [("undecided", "not decided yet")],
+            quiet=True,
         ),
     )
     loading = (

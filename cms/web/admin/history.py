@@ -11,12 +11,25 @@ from sqlalchemy.orm import defer, joinedload
 from cms.errors import CmsError
 from cms.extensions import db
 from cms.models import Question, Revision
-from cms.services import diff, questions
-from cms.services.content import find_revision, revision_content
+from cms.services import questions
+from cms.services.content import decode, find_revision, revision_content
+from cms.services.history import differences, first_alike
+from cms.vocabulary import Origin
 from cms.web.admin.base import PAGE_SIZE, GuardedView, actor, find, now, transaction
 from cms.web.admin.editor import may_write, readable, rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import number_of
+
+ORIGINS = {
+    Origin.edit: "edited",
+    Origin.imported: "imported",
+    Origin.correction: "by a correction",
+    Origin.restore: "restored",
+    Origin.merge: "merged",
+    Origin.bulk: "with many others",
+    Origin.undo: "undone",
+}
+"""What made a revision, in words."""
 
 
 class HistoryPages(GuardedView):
@@ -33,7 +46,24 @@ class HistoryPages(GuardedView):
             .order_by(Revision.number.desc())
             .limit(PAGE_SIZE)
         ).all()
-        return self.render("admin/questions/revisions.html", question=question, revisions=rows)
+        return self.render(
+            "admin/questions/revisions.html",
+            question=question,
+            revisions=rows,
+            alike=first_alike(db.session(), rows),
+            origins=ORIGINS,
+        )
+
+    @expose("/<id>/compare")
+    def compare(self, id: str) -> ResponseReturnValue:
+        """Lead to what changed from revision `?from=` to `?to=`, whichever is the older."""
+        question = find(Question, id, "question")
+        chosen = sorted(number_of(request.args.get(name, "")) for name in ("from", "to"))
+        if not chosen[0] or chosen[0] == chosen[1]:
+            flash("Choose two different revisions to compare.", "error")
+            return redirect(self.get_url(".revisions", id=question.id), 303)
+        url = self.get_url(".revision", id=question.id, number=chosen[1], against=chosen[0])
+        return redirect(url, 303)
 
     @expose("/<id>/revisions/<number>/")
     def revision(self, id: str, number: str) -> ResponseReturnValue:
@@ -41,7 +71,7 @@ class HistoryPages(GuardedView):
         session = db.session()
         question = find(Question, id, "question")
         row = find_revision(session, question, number_of(number))
-        content = readable(revision_content(session, question, row.number))
+        content = readable(decode(row))
         against = number_of(request.args.get("against", "")) or row.number - 1
         old = readable(revision_content(session, question, against)) if against else None
         return self.render(
@@ -49,9 +79,12 @@ class HistoryPages(GuardedView):
             question=question,
             revision=row,
             against=against,
-            changes=diff.compare(old, content) if old else None,
+            changes=differences(old, content) if old else None,
             rendered=rendered(QuestionForm.of(content, seen_version=row.number)),
             content=content,
+            alike=first_alike(session, [row]).get(row.number),
+            origins=ORIGINS,
+            summary_limit=questions.SUMMARY_LIMIT,
             editable=may_write(question),
         )
 
@@ -65,6 +98,7 @@ class HistoryPages(GuardedView):
                     question,
                     number_of(number),
                     seen_version=number_of(request.form.get("seen_version", "")),
+                    summary=request.form.get("summary", ""),
                     by=actor(),
                     at=now(),
                 )

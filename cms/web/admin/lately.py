@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from cms.models import AuditEvent, BulkOperation, ImportBatch
 from cms.services.operations.bulk import VERBS
 from cms.vocabulary import RowAction
-from cms.web.admin.audit import Subject, subjects
+from cms.web.admin.subjects import Subject, subjects
 from cms.web.pages import count_of
 
 # Events that are read, and lines that are shown of them.
@@ -35,6 +35,8 @@ DEEDS = {
     "question.purge": ("purged", "questions"),
     "question.unretire": ("brought back", "questions"),
     "question.undo": ("undid a change of", "questions"),
+    "comment.post": ("commented on", "questions"),
+    "comment.resolve": ("settled a thread on", "questions"),
     "correction.open": ("filed a correction:", "corrections"),
     "correction.accept": ("accepted a correction:", "corrections"),
     "correction.reject": ("rejected a correction:", "corrections"),

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms.models import AuditEvent, User
-from cms.services import queues
+from cms.services import inbox, queues
 from cms.services.imports import uploads
 from cms.services.permissions import may
 from cms.vocabulary import Role
@@ -61,17 +61,19 @@ def queue_url(name: str) -> str:
 
 
 def queue_lengths(session: Session) -> dict[str, int]:
-    """Return how many questions wait in each queue, counted anew after every change alone.
+    """Return how many questions wait in each queue, counted anew after every change and day.
 
     Every change writes an audit event, so the newest one's key tells whether
     something happened since this process counted last.
     """
     kept = current_app.extensions.setdefault("desk_queue_lengths", {})
     newest = session.scalar(select(func.max(AuditEvent.id)))
+    # What is late changes with the day alone.
+    state = newest, queues.today()
     counted_at, lengths = kept.get("counted", (None, {}))
-    if counted_at != newest or not lengths:
+    if counted_at != state or not lengths:
         lengths = queues.counts(session)
-        kept["counted"] = newest, lengths
+        kept["counted"] = state, lengths
     return dict(lengths)
 
 
@@ -96,6 +98,14 @@ def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
     dashboard = Entry(
         "Dashboard", url_for("admin.index"), current=request.endpoint == "admin.index"
     )
+    unread = inbox.count_unread(session, user, queues.COUNTED)
+    notes = Entry(
+        "Inbox",
+        url_for("desk_inbox.index_view"),
+        unread or None,
+        current=request.blueprint == "desk_inbox",
+        warm=unread > 0,
+    )
     waiting = queue_entries(session, user)
     in_queue = any(entry.current for entry in waiting)
 
@@ -111,7 +121,7 @@ def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
         ]
 
     found = [
-        ("", [dashboard]),
+        ("", [dashboard, notes]),
         ("Queues", waiting),
         ("Bank", tables(BANK)),
         ("House", tables(HOUSE)),

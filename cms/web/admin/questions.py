@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import load_only, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, load_only, selectinload
 
 from cms.extensions import db
 from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
-from cms.services import queues
+from cms.services import mywork, queues
 from cms.services.search import ranked
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
-from cms.web.admin.base import ListFilter, Row, hits
+from cms.web.admin.base import ListFilter, Row, actor, hits
 from cms.web.admin.bulk import BulkPages
-from cms.web.admin.editor import EditorPages
+from cms.web.admin.care import CarePages
+from cms.web.admin.comments import CommentPages
+from cms.web.admin.filters import PersonFilter
 from cms.web.admin.history import HistoryPages
 from cms.web.admin.merging import MergePages
 from cms.web.admin.workflow import WorkflowPages
@@ -69,7 +72,24 @@ def _came_by(value: str) -> ColumnElement[bool]:
     return Question.id.in_(written)
 
 
-class QuestionsView(EditorPages, WorkflowPages, MergePages, HistoryPages, BulkPages):
+def _in_days(column: InstrumentedAttribute[date | None], days: int) -> ColumnElement[bool]:
+    """Whether a living question's day is one of the next ones, today among them."""
+    first = queues.today()
+    return and_(column.between(first, first + timedelta(days=days - 1)), queues.alive())
+
+
+DUE: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
+    "overdue": ("overdue", queues.is_overdue),
+    "week": ("in the next 7 days", lambda: _in_days(Question.due_on, 7)),
+    "none": ("no date", lambda: Question.due_on.is_(None)),
+}
+REVIEW: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
+    "past": ("past", queues.is_past_review),
+    "month": ("in the next 30 days", lambda: _in_days(Question.review_by, 30)),
+}
+
+
+class QuestionsView(WorkflowPages, MergePages, CarePages, CommentPages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"
@@ -103,6 +123,29 @@ class QuestionsView(EditorPages, WorkflowPages, MergePages, HistoryPages, BulkPa
             lambda value: queues.QUEUES[value].condition(),
             [(name, queue.title) for name, queue in queues.QUEUES.items()],
         ),
+        PersonFilter("assignee", "Assignee", Question.assignee_id, folded=True),
+        PersonFilter("reviewer", "Reviewer", Question.reviewer_id, folded=True),
+        ListFilter(
+            "due",
+            "Due",
+            lambda value: DUE[value][1](),
+            [(name, words) for name, (words, _) in DUE.items()],
+            folded=True,
+        ),
+        ListFilter(
+            "review",
+            "Review date",
+            lambda value: REVIEW[value][1](),
+            [(name, words) for name, (words, _) in REVIEW.items()],
+            folded=True,
+        ),
+        ListFilter(
+            "mine",
+            "Mine",
+            lambda _: mywork.is_draft_of(actor()),
+            [("drafts", "my drafts")],
+            quiet=True,
+        ),
         ListFilter("import", "Import number", _came_by, quiet=True),
     )
     loading = (
@@ -118,6 +161,7 @@ class QuestionsView(EditorPages, WorkflowPages, MergePages, HistoryPages, BulkPa
             Question.scheduled_at,
             Question.retired_at,
             Question.merged_into_id,
+            Question.due_on,
             Question.updated_at,
         ),
         selectinload(Question.tags),

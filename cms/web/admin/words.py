@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from flask import Flask
 from markupsafe import Markup
 
+from cms.markup import plain_text, summarize
 from cms.models import Question
+from cms.services.queues import today
 from cms.vocabulary import Status
 from cms.web.pages import day, moment
 
@@ -23,8 +25,11 @@ _STEPS = (
 def init_words(app: Flask) -> None:
     """Install the filters that the desk's templates use."""
     app.add_template_filter(ago)
-    app.add_template_filter(exactly)
+    app.add_template_filter(to_the_minute)
+    app.add_template_filter(excerpt)
+    app.add_template_filter(exact)
     app.add_template_filter(pills)
+    app.add_template_filter(is_past)
     app.add_template_global(utc_now)
 
 
@@ -32,7 +37,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def exactly(value: datetime) -> str:
+def to_the_minute(value: datetime) -> str:
     """Return a time in words, to the minute: '27 Nov 2026, 09:00 UTC'."""
     exact = value.astimezone(UTC)
     return f"{day(exact)}, {exact:%H:%M} UTC"
@@ -48,6 +53,19 @@ def ago(value: datetime, since: datetime | None = None) -> Markup:
     return Markup(f"{head}>{words}{tail[tail.index('<') :]}")  # noqa: S704 (both are ours)
 
 
+def exact(value: datetime) -> Markup:
+    """Return a `time` element that reads as the exact time: '22 Nov 2026, 10:00:00'."""
+    moment_ = value.astimezone(UTC)
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{}, {:%H:%M:%S}</time>').format(
+        moment_, day(moment_), moment_
+    )
+
+
+def excerpt(markdown: str, limit: int = 180) -> str:
+    """Return the beginning of a Markdown text as one plain line."""
+    return summarize(plain_text(markdown[: 4 * limit]), limit)
+
+
 def relative(value: datetime, since: datetime) -> str | None:
     """Return how long ago something was, in words; None after a month."""
     seconds = (since - value).total_seconds()
@@ -58,6 +76,11 @@ def relative(value: datetime, since: datetime) -> str | None:
             count = max(1, round(seconds / unit))
             return f"{count} {word}{'' if count == 1 else 's'} ago"
     return None
+
+
+def is_past(limit: date) -> bool:
+    """Whether a day (UTC) until which something was to be done is over."""
+    return limit < today()
 
 
 def pills(question: Question, fully: bool = False) -> list[tuple[str, str]]:
@@ -91,5 +114,5 @@ def _scheduled(question: Question, when: datetime, *, fully: bool) -> tuple[str,
     if not fully:
         return kind, words
     goes = "was to go public" if kind == "warm" else "goes public"
-    words = exactly(when).replace(f" {utc_now().year}", "")
+    words = to_the_minute(when).replace(f" {utc_now().year}", "")
     return kind, f"{goes} {words} (revision {question.scheduled_number})"

@@ -23,7 +23,7 @@ from cms.web.admin.editor import opened, readable, rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import Steps, number_of, published
 from cms.web.admin.warnings import notes_on
-from cms.web.admin.words import exactly
+from cms.web.admin.words import to_the_minute
 
 
 class WorkflowPages(Steps):
@@ -97,7 +97,8 @@ class WorkflowPages(Steps):
     @expose("/<id>/return", methods=("POST",))
     def return_to_draft(self, id: str) -> ResponseReturnValue:
         question = find(Question, id, "question")
-        self.attempt(questions.return_to_draft, question, "Returned to draft.")
+        reason = request.form.get("reason", "")
+        self.attempt(questions.return_to_draft, question, "Returned to draft.", reason=reason)
         return self.back_to(question)
 
     @expose("/<id>/retire", methods=("POST",))
@@ -160,7 +161,7 @@ def _schedule(session: Session, question: Question, number: int) -> tuple[str, s
     questions.lock(session, question)
     publishing.require_newest(session, question, number)
     scheduling.set_schedule(session, question, number=number, when=when, **who)
-    return f"Revision {number} goes public {exactly(when)}.", "success"
+    return f"Revision {number} goes public {to_the_minute(when)}.", "success"
 
 
 def _live(session: Session, question: Question) -> Content | None:

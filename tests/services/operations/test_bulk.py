@@ -308,7 +308,9 @@ def test_a_verb_is_refused_to_whom_it_does_not_belong(
         ("replace_tag", {"tag": "flask", "other": "FLASK"}, "Name two different tags."),
         ("difficulty", {"difficulty": "brutal"}, "Choose easy, medium, hard, or none."),
         ("review_by", {"review_by": "soon"}, "‘soon’ is not a day. Write it like 2027-01-31."),
+        ("due_on", {"due_on": "soon"}, "‘soon’ is not a day. Write it like 2027-01-31."),
         ("assign", {"assignee": "Nobody"}, "There is no active account ‘Nobody’."),
+        ("reviewer", {"reviewer": "Nobody"}, "There is no active account ‘Nobody’."),
         ("assign", {"assignee": "Gone"}, "There is no active account ‘Gone’."),
     ],
 )

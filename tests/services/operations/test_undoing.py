@@ -29,11 +29,12 @@ from cms.services import jobs
 from cms.services.content import content_of
 from cms.services.corrections import accept, open_correction
 from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.history import history
 from cms.services.operations import bulk
 from cms.services.operations.states import state_of
 from cms.services.operations.undoing import bulk_job, undo_bulk
 from cms.services.publishing import publish, retire, unretire
-from cms.services.questions import create, history, submit
+from cms.services.questions import create, submit
 from cms.services.releases import release_number
 from cms.services.scheduling import schedule
 from cms.services.tags import delete_tag
@@ -90,6 +91,8 @@ VERBS = {
     "difficulty": {"difficulty": "medium"},
     "review_by": {"review_by": "2027-01-31"},
     "assign": {"assignee": "Edith"},
+    "reviewer": {"reviewer": "Edith"},
+    "due_on": {"due_on": "2027-01-31"},
 }
 
 

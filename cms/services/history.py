@@ -1,0 +1,105 @@
+"""A question's past: its revisions, which of them are the same, and what changed between two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cms.formats.item import Content
+from cms.models import Question, Revision
+from cms.services.diff import PartDiff, compare
+
+_ANSWER = "answers/"
+
+
+@dataclass(slots=True)
+class Difference:
+    """What happened to one thing between two revisions: to a field, or to an answer as a whole.
+
+    `what` says of an answer that it was added, removed or moved; it is empty
+    where only the parts differ. `parts` are those with something to show.
+    """
+
+    label: str
+    what: str = ""
+    parts: list[PartDiff] = field(default_factory=list)
+
+
+def history(session: Session, question: Question) -> list[Revision]:
+    """Return every revision of the question, the newest first."""
+    return list(
+        session.scalars(
+            select(Revision).filter_by(question_id=question.id).order_by(Revision.number.desc())
+        )
+    )
+
+
+def first_alike(session: Session, revisions: Sequence[Revision]) -> dict[int, int]:
+    """Return the number of the first revision that says the same, where there is an earlier one.
+
+    The revisions are of one question; the keys are their numbers.
+    """
+    if not revisions:
+        return {}
+    first = dict(
+        session.execute(
+            select(Revision.content_hash, func.min(Revision.number))
+            .where(
+                Revision.question_id == revisions[0].question_id,
+                Revision.content_hash.in_({each.content_hash for each in revisions}),
+            )
+            .group_by(Revision.content_hash)
+        ).all()
+    )
+    return {
+        each.number: first[each.content_hash]
+        for each in revisions
+        if first[each.content_hash] < each.number
+    }
+
+
+def differences(old: Content, new: Content) -> list[Difference]:
+    """Return what differs, thing by thing, in reading order. Give tags as slugs: they are read."""
+    changed = compare(old, new)
+    found: dict[str, Difference] = {}
+    held = {answer.uid for answer in old.answers}
+    kept = {answer.uid for answer in new.answers}
+    for part in changed:
+        if not part.key.startswith(_ANSWER):
+            if part.key != "order":
+                found[part.key] = Difference(part.label, parts=[part])
+            continue
+        uid, _, name = part.key.removeprefix(_ANSWER).partition("/")
+        thing = found.setdefault(uid, Difference(part.label.partition(":")[0]))
+        if name == "body":
+            thing.label = part.label
+        thing.parts.append(part)
+        if uid not in held:
+            thing.what = "added"
+        elif uid not in kept:
+            thing.what = "removed"
+    for uid, label, what in _moved(old, new):
+        found.setdefault(uid, Difference(label)).what = what
+    return list(found.values())
+
+
+def _moved(old: Content, new: Content) -> list[tuple[str, str, str]]:
+    """Return the answers that changed places with others: uid, name, and from where to where."""
+    before = [answer.uid or "" for answer in old.answers]
+    after = [answer.uid or "" for answer in new.answers]
+    both = set(before) & set(after)
+    left = [uid for uid in before if uid in both]
+    right = [uid for uid in after if uid in both]
+    blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+    stayed = {uid for block in blocks for uid in left[block.a : block.a + block.size]}
+    return [
+        (
+            uid,
+            f"Answer {place}" + (f" ‘{answer.label}’" if answer.label else ""),
+            f"moved from place {before.index(uid) + 1} to {place}",
+        )
+        for place, answer in enumerate(new.answers, start=1)
+        if (uid := answer.uid or "") in both - stayed
+    ]
