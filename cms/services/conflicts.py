@@ -64,25 +64,27 @@ class Merge:
     origins: list[int | None]
 
 
-def merged(
-    *, mine: Content, theirs: Content, base: Content | None, chosen: Mapping[str, Choice] = {}
-) -> Merge:
-    """Merge what two people made of `base`; None where their start is not known.
+def merged(*, mine: Content, theirs: Content, base: Content | None) -> Merge:
+    """Merge what two people made of `base`; None where their start is not known."""
+    return _merge(_Merging(), mine, theirs, base or Content(stem=""))
 
-    `chosen` decides places by their keys.
-    """
-    start = base or Content(stem="")
-    merging = _Merging(chosen)
-    answers, origins = merging.answers(start.answers, theirs.answers, mine.answers)
+
+def decided(
+    *, mine: Content, theirs: Content, base: Content | None, chosen: Mapping[str, Choice]
+) -> Merge:
+    """Decide places of a merge that was made before, by their keys; all else stays mine."""
+    return _merge(_Merging(chosen, takes=False), mine, theirs, base or Content(stem=""))
+
+
+def _merge(merging: "_Merging", mine: Content, theirs: Content, base: Content) -> Merge:
+    answers, origins = merging.answers(base.answers, theirs.answers, mine.answers)
     content = replace(
         mine,
-        stem=merging.value("stem", start.stem, theirs.stem, mine.stem),
-        context=merging.text("context", start.context, theirs.context, mine.context),
-        difficulty=merging.value(
-            "difficulty", start.difficulty, theirs.difficulty, mine.difficulty
-        ),
-        tags=_tags(start.tags, theirs.tags, mine.tags),
-        slug=merging.value("slug", start.slug, theirs.slug, mine.slug),
+        stem=merging.value("stem", base.stem, theirs.stem, mine.stem),
+        context=merging.text("context", base.context, theirs.context, mine.context),
+        difficulty=merging.value("difficulty", base.difficulty, theirs.difficulty, mine.difficulty),
+        tags=_tags(base.tags, theirs.tags, mine.tags) if merging.takes else mine.tags,
+        slug=merging.value("slug", base.slug, theirs.slug, mine.slug),
         answers=answers,
     )
     return Merge(content, sorted(merging.places, key=_reading_order), origins)
@@ -99,9 +101,13 @@ def keyed(answers: Sequence[AnswerItem]) -> dict[str, AnswerItem]:
 
 @dataclass(slots=True)
 class _Merging:
-    """The places that were met, and what was chosen for them."""
+    """What was chosen, and the places that were met.
 
-    chosen: Mapping[str, Choice]
+    `takes` says whether what they alone changed is taken.
+    """
+
+    chosen: Mapping[str, Choice] = field(default_factory=dict)
+    takes: bool = True
     places: list[Place] = field(default_factory=list)
 
     def value(self, part: str, base: V, theirs: V, mine: V) -> V:
@@ -109,19 +115,19 @@ class _Merging:
         if mine == theirs or theirs == base:
             return mine
         if mine == base:
-            return theirs
+            return theirs if self.takes else mine
         place = Place(part, str(base or ""), str(theirs or ""), str(mine or ""))
         return theirs if self._choice(place) == Choice.theirs else mine
 
     def text(self, part: str, base: str, theirs: str, mine: str) -> str:
         """Merge Markdown by its lines and sentences."""
-        pieces = threeway.merge(_ended(base), _ended(theirs), _ended(mine)).pieces
-        found = [
-            piece
-            if isinstance(piece, str)
-            else self._taken(Place(part, piece.base, piece.theirs, piece.mine, both=True))
-            for piece in pieces
-        ]
+        found = []
+        for each in threeway.stretches(_ended(base), _ended(theirs), _ended(mine)):
+            if each.settled is None:
+                place = Place(part, each.base, each.theirs, each.mine, both=True)
+                found.append(self._taken(place))
+            else:
+                found.append(each.settled if self.takes else each.mine)
         return normalize_body("".join(found))
 
     def answers(
@@ -152,10 +158,9 @@ class _Merging:
         part = f"answers/{key}"
         if theirs is None or mine is None:
             held = theirs or mine
-            if base is None:
-                return held
-            if held == base:
-                return None
+            if base is None or held == base:
+                taken = held if base is None else None
+                return taken if self.takes else mine
             place = Place(part, _told(base), _told(theirs), _told(mine))
             return theirs if self._choice(place) == Choice.theirs else mine
         start = base or AnswerItem()
@@ -178,7 +183,7 @@ class _Merging:
 
         orders = shared(base), shared(theirs), shared(mine)
         if orders[0] == orders[2] or orders[1] in (orders[0], orders[2]):
-            follow_theirs = orders[0] == orders[2] != orders[1]
+            follow_theirs = self.takes and orders[0] == orders[2] != orders[1]
         else:
             told = ["\n".join(_name(base[key]) for key in keys) for keys in orders]
             place = Place("order", told[0], told[1], told[2])
@@ -206,7 +211,7 @@ class _Merging:
             if own == other or other == was:
                 kept = [own]
             elif own == was:
-                kept = [other]
+                kept = [other if self.takes else own]
             else:
                 both = own is not None and other is not None
                 place = Place(part, _cited(was), _cited(other), _cited(own), both)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.services.conflicts import Choice, Merge, Place, merged
+from cms.services.conflicts import Choice, Merge, Place, decided, merged
 from cms.text import normalize_body
 from cms.vocabulary import Difficulty
 
@@ -101,7 +101,7 @@ def test_changes_that_leave_each_other_alone_are_put_together(
 
 
 @pytest.mark.parametrize(
-    ("theirs", "mine", "place", "decided"),
+    ("theirs", "mine", "place", "outcomes"),
     [
         pytest.param(
             replace(BASE, stem="Theirs?"),
@@ -160,13 +160,13 @@ def test_changes_that_leave_each_other_alone_are_put_together(
     ],
 )
 def test_what_both_changed_is_asked_about_and_stays_mine_until_then(
-    theirs: Content, mine: Content, place: Place, decided: dict[str, Content]
+    theirs: Content, mine: Content, place: Place, outcomes: dict[str, Content]
 ) -> None:
     found = merged(mine=mine, theirs=theirs, base=BASE)
     assert (found.places, found.content) == ([place], mine)
-    for choice, content in {"mine": mine, **decided}.items():
+    for choice, content in {"mine": mine, **outcomes}.items():
         chosen = {place.key: Choice(choice)}
-        assert merged(mine=mine, theirs=theirs, base=BASE, chosen=chosen).content == content
+        assert decided(mine=mine, theirs=theirs, base=BASE, chosen=chosen).content == content
 
 
 def test_two_orders_of_three_answers_are_asked_about() -> None:
@@ -175,8 +175,18 @@ def test_two_orders_of_three_answers_are_asked_about() -> None:
     found = merged(mine=mine, theirs=theirs, base=base)
     [place] = found.places
     assert (place.part, found.content, found.origins) == ("order", mine, [0, 1, 2])
-    taken = merged(mine=mine, theirs=theirs, base=base, chosen={place.key: Choice.theirs})
+    taken = decided(mine=mine, theirs=theirs, base=base, chosen={place.key: Choice.theirs})
     assert (taken.content, taken.origins) == (theirs, [2, 1, 0])
+
+
+def test_a_decision_puts_back_nothing_that_was_taken_out_since() -> None:
+    changed = body("First! Then. Second.\n\nThird, theirs.\n\nLast.")
+    theirs = replace(changed, stem="Theirs?", tags=["theirs"], answers=[*changed.answers, OTHER])
+    mine = body("First. Then. Second.\n\nThird, mine.\n\nLast.")
+    [place] = merged(mine=mine, theirs=theirs, base=BASE).places
+    chosen = {place.key: Choice.theirs}
+    found = decided(mine=mine, theirs=theirs, base=BASE, chosen=chosen)
+    assert found.content == body("First. Then. Second.\n\nThird, theirs.\n\nLast.")
 
 
 def test_without_a_known_start_nothing_of_either_is_dropped() -> None:
@@ -279,6 +289,12 @@ def test_what_was_decided_for_theirs_is_asked_no_more(first: Any, second: Any, t
     base, theirs, mine = _content(first, ""), _content(second, "theirs"), _content(third, "mine")
     found = merged(mine=mine, theirs=theirs, base=base)
     chosen = {place.key: Choice.theirs for place in found.places}
-    taken = merged(mine=mine, theirs=theirs, base=base, chosen=chosen)
+    taken = decided(mine=found.content, theirs=theirs, base=base, chosen=chosen)
     again = merged(mine=taken.content, theirs=theirs, base=base)
     assert {place.key for place in again.places} & set(chosen) == set()
+
+
+@given(CONTENTS, CONTENTS, CONTENTS)
+def test_deciding_nothing_changes_nothing(first: Any, second: Any, third: Any) -> None:
+    base, theirs, mine = _content(first, ""), _content(second, "theirs"), _content(third, "mine")
+    assert decided(mine=mine, theirs=theirs, base=base, chosen={}).content == mine
