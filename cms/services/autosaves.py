@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, load_only
 
 from cms.errors import InvalidInput, NotFound
@@ -31,35 +31,33 @@ def keep(
     user: User,
     question: Question | None,
     *,
-    form_id: str = "",
+    form_id: str,
     version: int,
     fields: Fields,
     at: datetime,
 ) -> Autosave:
-    """Keep what a form holds in place of what it held before.
+    """Keep what a form holds in place of what it held before; the form is known by a uid.
 
-    `version` is the revision on which the text was begun. A new question has
-    none; its form is known by `form_id`, a uid.
+    `version` is the revision on which the text was begun, 0 for a new question.
 
-    :raises InvalidInput: when the form does not say what it was begun on, or is too long
+    :raises InvalidInput: when the form does not say what it is, or is too long
     """
     require(user, Role.contributor, "write questions")
-    if question is None:
-        if not re.fullmatch(UID_PATTERN, form_id):
-            raise InvalidInput("The form does not say which one it is. Open a new one.")
-        version = 0
-    elif not 0 < version <= question.latest_number:
+    if not re.fullmatch(UID_PATTERN, form_id):
+        raise InvalidInput("The form does not say which one it is. Open it anew.")
+    if not (version == 0 if question is None else 0 < version <= question.latest_number):
         raise InvalidInput("The form does not say on which revision its text was begun.")
     if sum(len(name) + len(value) for name, value in fields) > SIZE_LIMIT:
         raise InvalidInput("The text is too long to be kept. Save it in several answers.")
     # Two requests of one form write one row: the account is locked, against its own requests alone.
     session.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
-    wanted = _of(user, question, form_id)
-    row = session.scalar(select(Autosave).where(wanted, Autosave.version == version))
+    own = Autosave.user_id == user.id, Autosave.form_id == form_id
+    row = session.scalar(select(Autosave).where(*own).order_by(Autosave.id).limit(1))
     if row is None:
-        row = Autosave(user_id=user.id, version=version, form_id="" if question else form_id)
-        row.question_id = question.id if question else None
+        row = Autosave(user_id=user.id, form_id=form_id)
         session.add(row)
+    row.question_id = question.id if question else None
+    row.version = version
     row.fields = [list(pair) for pair in fields]
     row.saved_at = at
     session.flush()
@@ -80,9 +78,10 @@ def find(session: Session, user: User, key: int) -> Autosave:
 
 def offered(session: Session, user: User, question: Question | None) -> Autosave | None:
     """Return the text of this person's that was kept last, of a question or of any new one."""
+    about = Autosave.question_id == (question.id if question else None)
     return session.scalar(
         select(Autosave)
-        .where(_of(user, question, None))
+        .where(Autosave.user_id == user.id, about)
         .order_by(Autosave.saved_at.desc(), Autosave.id.desc())
         .limit(1)
     )
@@ -101,26 +100,16 @@ def mine(session: Session, user: User, limit: int) -> list[tuple[Autosave, Quest
     return [(row, question) for row, question in rows]
 
 
-def drop(session: Session, user: User, question: Question | None, *, form_id: str = "") -> None:
-    """Forget what this person's form held, because it is saved: for a question, of all versions."""
-    if question is not None:
-        session.execute(delete(Autosave).where(_of(user, question, None)))
-    if form_id:
-        session.execute(delete(Autosave).where(_of(user, None, form_id)))
+def drop(session: Session, user: User, form_id: str) -> None:
+    """Forget what a form of this person's held: it is saved, or not wanted."""
+    session.execute(
+        delete(Autosave).where(Autosave.user_id == user.id, Autosave.form_id == form_id)
+    )
 
 
 def forget(session: Session, question: Question) -> None:
     """Forget everybody's text of a question whose text has to go from the bank."""
     session.execute(delete(Autosave).where(Autosave.question_id == question.id))
-
-
-def _of(user: User, question: Question | None, form_id: str | None) -> ColumnElement[bool]:
-    """Whether a text is this person's, of this question or of this form of a new one (or any)."""
-    own = Autosave.user_id == user.id
-    if question is not None:
-        return own & (Autosave.question_id == question.id)
-    new = own & Autosave.question_id.is_(None)
-    return new if form_id is None else new & (Autosave.form_id == form_id)
 
 
 def _make_room(session: Session, user: User, at: datetime) -> None:

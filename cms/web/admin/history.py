@@ -14,8 +14,9 @@ from cms.models import Question, Revision
 from cms.services import diff, questions
 from cms.services.content import find_revision, revision_content
 from cms.web.admin.base import PAGE_SIZE, GuardedView, actor, find, now, transaction
-from cms.web.admin.editor import may_write, readable, rendered
+from cms.web.admin.editor import may_write, rendered
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.texts import readable
 
 
 class HistoryPages(GuardedView):

@@ -16,8 +16,9 @@ from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
 from cms.web.admin.base import ListFilter, Row, hits
 from cms.web.admin.bulk import BulkPages
-from cms.web.admin.editor import EditorPages
 from cms.web.admin.history import HistoryPages
+from cms.web.admin.presence import PresencePages
+from cms.web.admin.unsaved import UnsavedPages
 
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
@@ -66,7 +67,7 @@ def _came_by(value: str) -> ColumnElement[bool]:
     return Question.id.in_(written)
 
 
-class QuestionsView(EditorPages, HistoryPages, BulkPages):
+class QuestionsView(UnsavedPages, PresencePages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"
