@@ -8,7 +8,7 @@ form, as adding an answer is, so that it works without scripts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -68,7 +68,6 @@ class ConflictPages(GuardedView):
         asked = [
             Asked(place, _label(place, mine, theirs), place.key in form.settled) for place in places
         ]
-        overlapping = {place.part for place in places}
         differing = diff.conflicts(mine=mine, theirs=theirs, base=base)
         kept = autosaves.offered(db.session(), actor(), question)
         return self.render(
@@ -82,8 +81,9 @@ class ConflictPages(GuardedView):
             both=[
                 each
                 for each in differing
-                if not (each.only_mine or each.only_theirs or _within(each.key, overlapping))
+                if not (each.only_mine or each.only_theirs) and _has_more(each, places)
             ],
+            undecided={each.place.part for each in asked if not each.settled},
             only_mine=[each for each in differing if each.only_mine],
             taken=_taken(differing, theirs, base) if base else [],
             # The focus goes on from what was decided to what is asked next.
@@ -160,9 +160,16 @@ def _taken(
     return (each for each in diff.compare(base, theirs) if each.key not in open_still)
 
 
-def _within(key: str, parts: set[str]) -> bool:
-    """Whether a part, or the answer that it belongs to, is among these."""
-    return key in parts or key.rpartition("/")[0] in parts
+def _has_more(part: diff.Conflict, places: Sequence[Place]) -> bool:
+    """Whether they changed more of a part than the places in it that are asked about."""
+    base, theirs = part.base or "", part.theirs
+    for place in places:
+        if place.part in (part.key, part.key.rpartition("/")[0]):
+            if not place.both:
+                return False
+            base = base.replace(place.base.strip(), "", 1)
+            theirs = theirs.replace(place.theirs.strip(), "", 1)
+    return base.split() != theirs.split()
 
 
 def _label(place: Place, *contents: Content) -> str:

@@ -34,6 +34,10 @@ const first = text(['summary']);
 // The text that the server has of this form.
 let onServer = text();
 
+function clock(moment) {
+  return new Date(moment).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+}
+
 function say(words) {
   // The same words again would be read out again.
   if (saved && saved.textContent !== words) saved.textContent = words;
@@ -96,7 +100,7 @@ async function keepOnServer({ again = true } = {}) {
   if (response?.ok && !response.redirected) {
     onServer = wanted;
     const { kept_at: at } = await response.json();
-    if (at) tell(`kept at ${new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`);
+    if (at) tell(`kept at ${clock(at)}`);
     // The tab's copy is for what the server does not have.
     if (text() === wanted) sessionStorage.removeItem(draftName);
     return;
@@ -185,9 +189,8 @@ if (held && !('unsaved' in form.dataset)) {
 }
 
 function offerDraft() {
-  const when = new Date(held.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   const words = Object.assign(document.createElement('p'), {
-    textContent: `There is text from ${when} that was not saved${held.version === version ? '' : ', written before somebody else saved'}.`,
+    textContent: `There is text from ${clock(held.at)} that was not saved${held.version === version ? '' : ', written before somebody else saved'}.`,
   });
   const restore = Object.assign(document.createElement('button'), { type: 'button', className: 'button small', textContent: 'Bring it back' });
   const drop = Object.assign(document.createElement('button'), { type: 'button', className: 'button quiet small', textContent: 'Discard it' });

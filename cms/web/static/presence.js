@@ -4,8 +4,11 @@ const form = document.getElementById('editor');
 const company = document.getElementById('company');
 const news = document.getElementById('news');
 const EVERY = 20_000;
+// The page that this one follows may be saying goodbye still.
+const FIRST = 1_000;
 let timer;
 let typed = false;
+let staying = false;
 
 function data() {
   const sent = new FormData();
@@ -41,12 +44,14 @@ async function beat() {
 
 function leave() {
   clearTimeout(timer);
-  navigator.sendBeacon(company.dataset.leave, data());
+  if (!staying) navigator.sendBeacon(company.dataset.leave, data());
 }
 
 if (company) {
-  beat();
+  timer = setTimeout(beat, FIRST);
   addEventListener('focus', beat);
+  form.addEventListener('submit', () => { staying = true; });
+  addEventListener('pageshow', () => { staying = false; });
   document.addEventListener('visibilitychange', beat);
   addEventListener('pagehide', leave);
   // Whoever begins to type is told of at once.
