@@ -19,6 +19,7 @@ from cms.formats.item import DeckItem, Item, Row
 from cms.models import Comment, ImportBatch, ImportRow, new_uid
 from cms.services import (
     accounts,
+    autosaves,
     comments,
     corrections,
     decks,
@@ -126,6 +127,16 @@ def correction(session: Session) -> dict[str, Any]:
         session, question, kind=CorrectionKind.factual, claim="It is.", by=None, at=AT
     )
     return {"id": opened.id}
+
+
+def unsaved(session: Session) -> dict[str, Any]:
+    """A text that somebody of whom the table does not know has not saved."""
+    writer = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
+    form_id, fields = new_uid(), [("stem", "Why?")]
+    kept = autosaves.keep(
+        session, writer, None, form_id=form_id, version=0, fields=fields, at=datetime.now(UTC)
+    )
+    return {"key": kept.id}
 
 
 def of_question(session: Session) -> dict[str, Any]:
@@ -299,6 +310,15 @@ ROUTES: dict[str, Route] = {
     ),
     "desk_questions.edit_view": both(DESK, DESK_KEPT, draft, stem="Why?", seen_version="1"),
     "desk_questions.preview": post(DESK, stem="Why?"),
+    # Scripts are told that nobody is logged in; to say who typed is theirs (409).
+    "desk_questions.autosave": post((401, 409, 409, 409), draft, stem="Why?"),
+    "desk_questions.autosave_new": post((401, 409, 409, 409), stem="Why?"),
+    "desk_questions.unsaved_texts": get(DESK),
+    # Nobody finds the text of somebody else.
+    "desk_questions.bring_back": post((LOG_IN, 404, 404, 404), unsaved),
+    "desk_questions.discard": post((LOG_IN, 404, 404, 404), unsaved),
+    "desk_questions.presence": post((401, 200, 200, 200), draft),
+    "desk_questions.leave": post((401, 204, 204, 204), draft),
     "desk_questions.delete": post(DESK_DONE, draft),
     "desk_questions.return_to_draft": post(DESK_DONE, in_review),
     "desk_questions.retire": post(EDITORS_DONE, published),

@@ -6,6 +6,7 @@ stale form all lead to a page that holds the text.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,6 @@ from flask import flash, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
-from flask_login import current_user
-from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -32,20 +31,30 @@ from cms.errors import (
     WrongState,
 )
 from cms.extensions import db
-from cms.formats.item import Content
-from cms.models import Correction, ImportWarning, Provenance, Question, Revision
-from cms.services import diff, publishing, questions, tags
+from cms.models import (
+    Correction,
+    ImportWarning,
+    Provenance,
+    Question,
+    Revision,
+    new_uid,
+)
+from cms.services import autosaves, publishing, questions, tags
 from cms.services.blockers import DAMAGED, own
-from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
+from cms.services.conflicts import Choice
+from cms.services.content import content_of
 from cms.services.permissions import may, needs_another, require_writer
 from cms.services.rendered import Rendered, render_item
 from cms.services.warnings import acknowledge, count_mended, take_back
 from cms.vocabulary import Difficulty, Role
 from cms.web.admin.base import actor, find, now, transaction
+from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_up, choose
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.kept import unsaved_notice
+from cms.web.admin.presence import company
 from cms.web.admin.steps import Steps, published
+from cms.web.admin.texts import readable, says_the_same
 from cms.web.admin.warnings import marked, notes_on
-from cms.web.errors import STALE_FORM, error_page
 from cms.web.pages import count_of
 
 # How much of a question's past stands beside the text; pages of their own have the rest.
@@ -56,7 +65,7 @@ OFFERED_REVISIONS = 50
 _DECISION = re.compile(r"(acknowledge|take-back):(\d{1,9})")
 
 
-class EditorPages(Steps):
+class EditorPages(ConflictPages, Steps):
     """The pages on which a question is written; `QuestionsView` adds the list."""
 
     @expose("/new/", methods=("GET", "POST"))
@@ -65,22 +74,40 @@ class EditorPages(Steps):
 
     @expose("/<id>/", methods=("GET", "POST"))
     def edit_view(self, id: str) -> ResponseReturnValue:
-        return self._answer(find(Question, id, "question"))
+        try:
+            question = find(Question, id, "question")
+        except NotFound:
+            if request.method != "POST":
+                raise
+            return self._orphaned()
+        return self._answer(question)
+
+    def _orphaned(self) -> ResponseReturnValue:
+        """Show the text of a question that is not there any more, as that of a new one."""
+        form = posted()
+        form.seen_version, form.base, form.slug = "0", "", ""
+        for answer in form.answers:
+            answer.uid = ""
+        form.errors[""] = (
+            "This question was deleted while you were writing. Nothing of yours is lost: "
+            "saving makes a new question of it."
+        )
+        return self.unsaved(None, form), 404
 
     def _answer(self, question: Question | None) -> ResponseReturnValue:
         if request.method != "POST":
             return self._page(question, opened(question))
-        form = QuestionForm.posted(request.form)
+        form = posted()
         verb = request.form.get("op", "save")
         if verb in {"save", "submit", "publish"}:
             return self._save(question, form, verb)
-        if question is not None and verb.startswith("theirs:"):
-            form.take(verb.removeprefix("theirs:"), readable(content_of(question)))
-            return self._conflict(question, form, began=request.form.get("base", ""))
         if question is not None and (decided := _DECISION.fullmatch(verb)):
             return self._decide(question, form, *decided.groups())
-        form.step(verb)
-        return self._page(question, form, unsaved=True)
+        if question is not None and (chosen := CHOICE.fullmatch(verb)):
+            choose(form, Choice(chosen[1]), chosen[2], *both_sides(question, form))
+        else:
+            form.step(verb)
+        return self.unsaved(question, form)
 
     def _save(
         self, question: Question | None, form: QuestionForm, verb: str
@@ -89,22 +116,23 @@ class EditorPages(Steps):
             with transaction() as session:
                 question, saved = written(session, question, form)
                 number = question.latest_number
-        except StaleEdit as error:
+                autosaves.drop(session, actor(), form.form_id)
+        except StaleEdit:
             assert question is not None
-            began, form.seen_version = form.seen_version, str(question.latest_number)
-            return self._conflict(question, form, began=began, by=error.by)
+            catch_up(question, form)
+            return self.unsaved(question, form)
         except InvalidInput as error:
             form.refuse(error)
-            return self._page(question, form, unsaved=True)
+            return self.unsaved(question, form)
         except NotAllowed as error:
             form.errors[""] = str(error)
-            return self._page(question, form, unsaved=True), 403
+            return self.unsaved(question, form), 403
         except WrongState as error:
             form.errors[""] = str(error)
-            return self._page(question, form, unsaved=True)
+            return self.unsaved(question, form)
         except IntegrityError:
             form.errors[""] = "Somebody saved the same thing at this moment. Save again."
-            return self._page(question, form, unsaved=True)
+            return self.unsaved(question, form)
         if saved:
             flash(f"Saved as revision {question.latest_number}.{_mended(question)}", "success")
         elif verb == "save":
@@ -142,16 +170,16 @@ class EditorPages(Steps):
             self.attempt(acknowledge, warning, "Acknowledged.")
         else:
             self.attempt(take_back, warning, "Taken back: the warning is open again.")
-        if replace(form, summary="") == opened(question):
+        if not form.base and says_the_same(readable(content_of(question)), form):
             return self.back_to(question)
-        return self._page(question, form, unsaved=True)
+        return self.unsaved(question, form)
 
     # --- the pages --------------------------------------------------------------------
 
     @expose("/preview", methods=("POST",))
     def preview(self) -> ResponseReturnValue:
         """Render what is typed; `?question=` says whose import warnings to mark in it."""
-        form, key = _posted(), request.args.get("question")
+        form, key = posted(), request.args.get("question")
         shown = rendered(form)
         if key is not None and isinstance(shown, Rendered):
             question = find(Question, key, "question")
@@ -172,72 +200,33 @@ class EditorPages(Steps):
             notes=notes,
             rendered=marked(shown, form, notes) if isinstance(shown, Rendered) else shown,
             difficulties=list(Difficulty),
+            kept=None if unsaved else unsaved_notice(question),
+            **company(question, form),
             list_url=get_redirect_target() or self.get_url(".index_view"),
             **(beside(question) if question else {}),
         )
 
-    def _conflict(self, question: Question, form: QuestionForm, *, began: str, by: str = "") -> str:
-        """Show mine and theirs, each against the revision `began` from which I began.
+    def unsaved(self, question: Question | None, form: QuestionForm) -> str:
+        """Show a form whose text was not saved; it is kept until it is, or is discarded."""
+        form.form_id = form.form_id or new_uid()
+        # One that does not say what it is, or whose question goes at this moment, is only shown.
+        with contextlib.suppress(InvalidInput, IntegrityError), transaction() as session:
+            autosaves.keep(
+                session,
+                actor(),
+                question,
+                form_id=form.form_id,
+                version=form.begun if question else 0,
+                fields=form.pairs(),
+                at=now(),
+            )
+        return self.reopened(question, form)
 
-        What they alone changed is put into my form at once. The next save is
-        deliberate: the form now names their revision as seen.
-        """
-        theirs = readable(content_of(question))
-        base = _revision(question, began)
-        found = diff.conflicts(mine=form.comparable(theirs), theirs=theirs, base=base)
-        taken = diff.mergeable(found, theirs) if by else []
-        for each in taken:
-            form.take(each.key, theirs)
-        return self.render(
-            "admin/questions/conflict.html",
-            question=question,
-            form=form,
-            by=by or request.form.get("by", ""),
-            began=began,
-            taken=taken,
-            conflicts=[each for each in found if each not in taken],
-            difficulties=list(Difficulty),
-            list_url=self.get_url(".index_view"),
-        )
-
-    # --- when the log-in went away under the form ----------------------------------------
-
-    def create_blueprint(self, admin: Any) -> Any:
-        blueprint = super().create_blueprint(admin)
-        blueprint.register_error_handler(CSRFError, self._renewed)
-        return blueprint
-
-    def ask_to_log_in(self) -> ResponseReturnValue:
-        """Ask for a log-in; a form that was posted waits on the page with all its text."""
-        if not self._is_form_post():
-            return super().ask_to_log_in()
-        return self.render(
-            "admin/questions/logged_out.html", form=_posted(), here=request.path
-        ), 401
-
-    def _renewed(self, _error: CSRFError) -> ResponseReturnValue:
-        """Show the form again with a fresh token: the session changed since it was opened."""
-        if not self._is_form_post():
-            return error_page(400, STALE_FORM)
-        if not current_user.is_authenticated:
-            return self.ask_to_log_in()
-        id = (request.view_args or {}).get("id")
-        try:
-            question = find(Question, id, "question") if id is not None else None
-        except NotFound:
-            # Nothing to show the form for; the error page gives the typed text back.
-            return error_page(400, STALE_FORM)
-        form = _posted()
-        form.errors[""] = (
-            "Your log-in was renewed since this form was opened. Nothing was saved yet and "
-            "nothing is lost: look at the text and save again."
-        )
-        return self._page(question, form, unsaved=True), 400
-
-    def _is_form_post(self) -> bool:
-        return request.method == "POST" and str(request.endpoint).endswith(
-            (".create_view", ".edit_view")
-        )
+    def reopened(self, question: Question | None, form: QuestionForm) -> str:
+        """Show a form that is not saved: beside the other text, if it stands against one."""
+        if question is None or not form.base:
+            return self._page(question, form, unsaved=True)
+        return self.conflict_page(question, form)
 
 
 def _refusal(question: Question, reasons: Sequence[str]) -> str:
@@ -257,15 +246,16 @@ def _mended(question: Question) -> str:
     return f" It closes {count_of(count, 'import warning')} as mended."
 
 
-def _posted() -> QuestionForm:
+def posted() -> QuestionForm:
     return QuestionForm.posted(request.form)
 
 
 def opened(question: Question | None) -> QuestionForm:
     """Return the form as it is first shown: the working copy, or nothing yet."""
     if question is None:
-        return QuestionForm(seen_version="0")
-    return QuestionForm.of(readable(content_of(question)), seen_version=question.latest_number)
+        return QuestionForm(seen_version="0", form_id=new_uid())
+    form = QuestionForm.of(readable(content_of(question)), seen_version=question.latest_number)
+    return replace(form, form_id=new_uid())
 
 
 def written(
@@ -283,26 +273,12 @@ def written(
     return question, revision is not None
 
 
-def readable(content: Content) -> Content:
-    """Return content with tags as slugs, for people."""
-    return with_tag_slugs(content, tag_slugs(db.session(), content.tags))
-
-
 def rendered(form: QuestionForm) -> Rendered | str:
     """Return the form's text as readers would see it, or why it cannot be shown."""
     try:
         return render_item(form.item())
     except ValueError as error:
         return f"There is no preview: {error}."
-
-
-def _revision(question: Question, number: str) -> Content | None:
-    """Return a revision's content; None if there is no such revision."""
-    try:
-        found = revision_content(db.session(), question, QuestionForm(seen_version=number).seen)
-    except (InvalidInput, NotFound):
-        return None
-    return readable(found)
 
 
 def may_write(question: Question) -> bool:

@@ -16,9 +16,10 @@ from cms.services.content import decode, find_revision, revision_content
 from cms.services.history import differences, first_alike
 from cms.vocabulary import Origin
 from cms.web.admin.base import PAGE_SIZE, GuardedView, actor, find, now, transaction
-from cms.web.admin.editor import may_write, readable, rendered
+from cms.web.admin.editor import may_write, rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import number_of
+from cms.web.admin.texts import readable
 
 ORIGINS = {
     Origin.edit: "edited",

@@ -17,9 +17,10 @@ from cms.services.rendered import Rendered
 from cms.text import normalize_line
 from cms.vocabulary import Role
 from cms.web.admin.base import actor, find, now, transaction
-from cms.web.admin.editor import readable, rendered
+from cms.web.admin.editor import rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import Steps, number_of
+from cms.web.admin.texts import readable
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from cms.web.admin.comments import CommentPages
 from cms.web.admin.filters import PersonFilter
 from cms.web.admin.history import HistoryPages
 from cms.web.admin.merging import MergePages
+from cms.web.admin.presence import PresencePages
+from cms.web.admin.unsaved import UnsavedPages
 from cms.web.admin.workflow import WorkflowPages
 
 # Hits of a search that come by how well they fit; the others by date.
@@ -89,7 +91,16 @@ REVIEW: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
 }
 
 
-class QuestionsView(WorkflowPages, MergePages, CarePages, CommentPages, HistoryPages, BulkPages):
+class QuestionsView(
+    UnsavedPages,
+    PresencePages,
+    WorkflowPages,
+    MergePages,
+    CarePages,
+    CommentPages,
+    HistoryPages,
+    BulkPages,
+):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"

@@ -19,9 +19,10 @@ from cms.services.blockers import DAMAGED, UNANSWERED
 from cms.services.content import find_revision, revision_content
 from cms.vocabulary import CorrectionStatus, Role
 from cms.web.admin.base import actor, find, now, transaction
-from cms.web.admin.editor import opened, readable, rendered
+from cms.web.admin.editor import opened, rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import Steps, number_of, published
+from cms.web.admin.texts import readable
 from cms.web.admin.warnings import notes_on
 from cms.web.admin.words import to_the_minute
 
