@@ -21,6 +21,7 @@ from cms.formats.normalizing import normalized
 from cms.models import (
     Answer,
     Change,
+    Correction,
     Publication,
     Question,
     Revision,
@@ -40,6 +41,7 @@ from cms.services.content import (
     searchable,
     source_rows,
 )
+from cms.services.errata import free_duplicates
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
 from cms.text import unique_name
@@ -157,13 +159,12 @@ def restore(
 
     Tags that were deleted since are left out. None if nothing would change.
     """
-    content = replace(revision_content(session, question, number), slug=question.slug)
-    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
-    content = replace(content, tags=[uid for uid in content.tags if uid in known])
+    content = revision_content(session, question, number)
+    known = sorted(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
     return save(
         session,
         question,
-        content,
+        replace(content, slug=question.slug, tags=known),
         seen_version=seen_version,
         by=by,
         at=at,
@@ -224,6 +225,7 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
         content=msgspec.to_builtins(content_of(question)),
         tags=[tag.slug for tag in question.tags],
     )
+    free_duplicates(session, Correction.question_id == question.id)
     session.delete(question)
     session.flush()
 
@@ -305,8 +307,7 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
 
 
 def _refuse_taken(session: Session, content: Content) -> None:
-    found = taken_faults(session, [content])
-    if found:
+    if found := taken_faults(session, [content]):
         raise InvalidContent(found[content.uid or ""])
 
 

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from cms.formats.item import AnswerItem, SourceItem
 from cms.models import ImportBatch, ImportRow
 from cms.services.content import content_of
-from cms.services.corrections import open_correction, reject
+from cms.services.corrections import open_correction
+from cms.services.deciding import reject
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.vocabulary import CorrectionKind, RowAction

@@ -15,10 +15,20 @@ from sqlalchemy.orm import Session
 
 from cms.errors import CmsError, WrongState
 from cms.formats.item import Content
-from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
+from cms.models import (
+    BulkRow,
+    Change,
+    Correction,
+    ImportWarning,
+    Question,
+    Release,
+    User,
+    Withdrawal,
+)
 from cms.services import publishing, shelf
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.errata import free_duplicates
 from cms.services.operations.keeping import keep_rows
 from cms.services.operations.states import Kept, State, packed, state_of
 from cms.services.permissions import require_writer
@@ -163,6 +173,7 @@ def delete_drafts(work: Work) -> None:
                 operation=work.operation,
             )
             session.expunge(question)
+        free_duplicates(session, Correction.question_id.in_(ids))
         session.execute(
             delete(Question)
             .where(Question.id.in_(ids))
