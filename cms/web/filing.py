@@ -22,9 +22,9 @@ _TEXTS = ("claim", "explanation", "fix")
 # What services call a field, and what the form does.
 _FIELDS = {"answer": "where", "part": "where"}
 _NAMES = {
-    "kind": "What kind of error",
+    "kind": "Kind",
     "where": "Where",
-    "claim": "The passage",
+    "claim": "What was claimed",
     "explanation": "In fact",
     "fix": "Fixed",
     "credit": "Credit",
@@ -100,6 +100,11 @@ class FilingForm:
         """Whether another text was typed for a part; services compare the same way."""
         normalize = normalize_line if part.part == TextPart.stem else normalize_body
         return normalize(self.text_of(part)) != part.text
+
+    @property
+    def edited(self) -> bool:
+        """Whether another text was typed for any part."""
+        return any(self.changed(part) for part in self.parts)
 
     def filing(self) -> dict[str, Any]:
         """Return what was typed as the arguments of `open_correction`.

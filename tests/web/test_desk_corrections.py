@@ -186,6 +186,7 @@ def test_who_is_logged_out_gets_back_what_they_typed(
         ({"op": "accept", "text": BODY}, "reads like this already"),
         ({"op": "accept", "fixed_in": "9"}, "no revision 9"),
         ({"op": "accept", "fixed_in": "x"}, "Choose the revision"),
+        ({"op": "accept", "fixed_in": "1", "text": "Mine."}, "You edited the text."),
         ({"op": "accept", "credit": "x" * 501}, "the limit is 500"),
         ({"op": "duplicate", "duplicate_of": "77"}, "There is no such correction."),
         ({"op": "duplicate", "duplicate_of": "/admin/corrections/1/"}, "no duplicate of itself"),

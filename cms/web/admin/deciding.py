@@ -205,13 +205,29 @@ def _perform(session: Session, correction: Correction, verb: str, form: Decision
         seen = form.seen_version
         deciding.accept_text(session, correction, form.text, seen_version=seen, **told, **who)
     else:
-        deciding.accept(session, correction, fixed_in=_number(form), **told, **who)
+        number = _number(form)
+        _refuse_edited(session, correction, form)
+        deciding.accept(session, correction, fixed_in=number, **told, **who)
 
 
 def _number(form: DecisionForm) -> int:
     if not form.fixed_in.isdecimal() or len(form.fixed_in) > 9:
         raise InvalidInput("Choose the revision that has it right.", field="fixed_in")
     return int(form.fixed_in)
+
+
+def _refuse_edited(session: Session, correction: Correction, form: DecisionForm) -> None:
+    """Let pass who did not edit the text that accepting an earlier revision would drop."""
+    part = find_part(
+        content_of(correction.question), key_of(correction.part, correction.answer_uid)
+    )
+    proposal = proposal_of(session, correction)
+    given = {part.text if part else "", proposal.draft if proposal else ""}
+    if form.text.strip() not in {"", *(text.strip() for text in given)}:
+        raise InvalidInput(
+            "You edited the text. Choose the new revision with that text, or undo your edit.",
+            field="fixed_in",
+        )
 
 
 def _original(form: DecisionForm) -> Correction:

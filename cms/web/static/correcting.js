@@ -1,5 +1,7 @@
 // Filing a correction: the chosen text alone is shown, and a selected passage is quoted.
 
+document.getElementById('problems')?.focus();
+
 const where = document.getElementById('where');
 const folds = [...document.querySelectorAll('[data-part]')];
 
