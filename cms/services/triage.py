@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from cms.models import Correction
@@ -25,14 +25,19 @@ class Place:
     next: int | None
 
 
-def oldest(session: Session, status: CorrectionStatus = CorrectionStatus.open) -> int | None:
-    """Return the id of the oldest correction of a status; None if there is none."""
-    return session.scalar(
+def next_open(session: Session, after: Correction | None = None) -> int | None:
+    """Return the id of the open correction that follows another one, at the end the oldest.
+
+    None where no correction is open.
+    """
+    in_order = (
         select(Correction.id)
-        .where(Correction.status == status)
+        .where(Correction.status == CorrectionStatus.open)
         .order_by(Correction.created_at, Correction.id)
         .limit(1)
     )
+    found = session.scalar(in_order.where(_after(after))) if after is not None else None
+    return found or session.scalar(in_order)
 
 
 def place_of(session: Session, correction: Correction) -> Place:
@@ -40,14 +45,13 @@ def place_of(session: Session, correction: Correction) -> Place:
     same = select(Correction.id).where(Correction.status == correction.status)
     before, after = same.where(_before(correction)), same.where(_after(correction))
 
-    def counted(rows: ColumnElement[bool] | None) -> int:
-        found = same if rows is None else same.where(rows)
-        limited = found.limit(COUNTED).subquery()
+    def counted(rows: Select[int]) -> int:
+        limited = rows.limit(COUNTED).subquery()
         return session.scalar(select(func.count()).select_from(limited)) or 0
 
     return Place(
-        position=min(counted(_before(correction)) + 1, COUNTED),
-        count=counted(None),
+        position=min(counted(before) + 1, COUNTED),
+        count=counted(same),
         previous=session.scalar(
             before.order_by(Correction.created_at.desc(), Correction.id.desc()).limit(1)
         ),

@@ -9,11 +9,15 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from cms.errors import InvalidInput
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck, Question, Tag
+from cms.models import Correction, Deck, Question, Tag
+from cms.services.corrections import open_correction
+from cms.services.deciding import mark_duplicate
 from cms.services.decks import save_deck
 from cms.services.operations import bulk
 from cms.services.tags import save_tag
+from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, make_published, make_question
 
 
@@ -83,3 +87,32 @@ def test_a_deck_and_a_tag_that_it_names_are_changed_one_after_the_other(
     )
     [kept] = session.scalars(select(Deck))
     assert (kept.title, kept.filter["all"]) == ("Ours", ["renamed"])
+
+
+def test_two_corrections_that_are_made_duplicates_of_each_other_at_once(session: Session) -> None:
+    first, second = (
+        open_correction(
+            session,
+            make_question(session, stem),
+            kind=CorrectionKind.factual,
+            claim="No.",
+            by=None,
+            at=AT,
+        )
+        for stem in ("First?", "Second?")
+    )
+    ids = second.id, first.id
+    session.commit()
+
+    def other_way_round(other: Session) -> None:
+        mine, theirs = (other.get_one(Correction, id) for id in ids)
+        with pytest.raises(InvalidInput, match="duplicate of this one"):
+            mark_duplicate(other, mine, theirs, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: mark_duplicate(session, first, second, by=None, at=AT),
+        other_way_round,
+        lambda: None,
+    )
+    assert (first.status, second.status) == (CorrectionStatus.duplicate, CorrectionStatus.open)

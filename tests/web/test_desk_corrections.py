@@ -206,9 +206,15 @@ def test_a_decision_that_is_refused_says_why_and_keeps_what_was_typed(
     assert only_correction(session).status == CorrectionStatus.open
 
 
-def test_an_edited_text_is_what_is_saved(desk: FlaskClient, session: Session) -> None:
+def test_an_edited_text_is_compared_and_is_what_is_saved(
+    desk: FlaskClient, session: Session
+) -> None:
     question = make_question(session, body=BODY)
     correction = proposed(session, question)
+    compared = submit(desk, address(correction), form="decide", op="compare", text="Port 5000.")
+    assert fields_of(compared.text, "decide")["text"] == "Port 5000."
+    assert "can be changed" in "".join(re.findall(r"<del>[^<]*</del>", compared.text))
+    assert only_correction(session).status == CorrectionStatus.open
     submit(desk, address(correction), form="decide", op="accept", text="Port 5000.\r\n")
     kept = revision_of(session, question, 2)
     assert kept.answers[0].body == "Port 5000."
@@ -343,6 +349,8 @@ def test_the_queue_leads_from_the_oldest_to_the_newest_and_back(
     assert re.findall(r"Claim \d", listed) == ["Claim 1", "Claim 2", "Claim 0"]
     done = submit(desk, address(made[1]), form="decide", op="reject", reason="No.")
     assert done.location == address(made[2])
+    done = submit(desk, address(made[0]), form="decide", op="reject", reason="No.")
+    assert done.location == address(made[2]), "after the newest, the oldest"
     back = f"/admin/questions/{question.id}/"
     done = submit(desk, f"{address(made[2])}?url={back}", form="decide", op="reject", reason="No.")
     assert done.location == back

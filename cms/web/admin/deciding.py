@@ -29,9 +29,10 @@ from cms.services.permissions import four_eyes
 from cms.services.proposals import Proposal, Standing, find_part, key_of, proposal_of, weigh
 from cms.text import normalize_text
 from cms.web.admin.base import GuardedView, actor, find, now, transaction
-from cms.web.admin.editor import OFFERED_REVISIONS, opened, rendered
+from cms.web.admin.editor import opened, rendered
 from cms.web.errors import error_page
 
+OFFERED_REVISIONS = 50
 # The other corrections of the question that are offered as originals of a duplicate.
 OFFERED_ORIGINALS = 30
 NEW_REVISION = "new"
@@ -110,6 +111,8 @@ class DecisionPages(GuardedView):
         if request.method != "POST":
             return self._page(correction)
         form, verb = DecisionForm.posted(request.form), request.form.get("op", "")
+        if verb == "compare":
+            return self._page(correction, form)
         status = 200
         try:
             if verb not in DONE:
@@ -141,11 +144,11 @@ class DecisionPages(GuardedView):
             _publish(correction.question)
         if verb == "reopen":
             return redirect(here, 303)
-        return redirect(get_redirect_target() or self._following(), 303)
+        return redirect(get_redirect_target() or self._following(correction), 303)
 
-    def _following(self) -> str:
-        """Return the address of the oldest open correction, or of the list if none is open."""
-        found = triage.oldest(db.session())
+    def _following(self, correction: Correction | None = None) -> str:
+        """Return the address of the open correction to go on with; of the list if none is open."""
+        found = triage.next_open(db.session(), correction)
         if found is None:
             flash("No correction is open.", "info")
             return str(self.get_url(".index_view"))
