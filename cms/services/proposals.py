@@ -100,6 +100,11 @@ class Proposal:
         return words(self.today or "", self.draft)
 
     @property
+    def segments_of_proposed(self) -> list[Segment]:
+        """How the text that it was written over becomes the proposed one."""
+        return words(self.base or "", self.proposed)
+
+    @property
     def overlaps(self) -> list[tuple[str, list[Segment], list[Segment]]]:
         """What both changed: the text then, and how it became today's and the proposed one."""
         return [

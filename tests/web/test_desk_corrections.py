@@ -112,7 +112,9 @@ def test_a_correction_is_filed_with_its_text_accepted_and_public(
     history = desk.get(f"/admin/questions/{question.id}/revisions/").text
     for named in (history, desk.get(f"/admin/questions/{question.id}/revisions/2/").text):
         assert "correction 1: The port is <code>8000</code>." in named
-    assert "/corrections/1" in desk.get(address(correction)).text
+    decided = desk.get(address(correction)).text
+    assert 'href="/corrections/1"' in decided
+    assert "<del>8000</del><ins>5000</ins>" in decided, "what was proposed can still be read"
     for path in ("/corrections/1", "/corrections/", f"/questions/{question.slug}"):
         assert "Grace" in desk.get(path).text
     [item] = desk.get("/export/bank.json").json["questions"]  # type: ignore[index]
