@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import Base, ImportWarning, Publication, Question, ReleaseCounter, User
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.publishing import publish
 from cms.services.questions import create
 from cms.services.tags import resolve

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from cms.formats.item import CorrectionItem
@@ -40,6 +40,15 @@ def public_corrections(session: Session, published: dict[int, int]) -> dict[int,
     for correction in sorted(public, key=lambda c: c.number or 0):
         grouped[correction.question_id].append(correction)
     return grouped
+
+
+def free_duplicates(session: Session, going: ColumnElement[bool]) -> None:
+    """Let go the duplicates of corrections that are about to be deleted."""
+    session.execute(
+        update(Correction)
+        .where(Correction.duplicate_of_id.in_(select(Correction.id).where(going)))
+        .values(duplicate_of_id=None)
+    )
 
 
 def correction_item(correction: Correction) -> CorrectionItem:

@@ -17,7 +17,7 @@ from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
-from cms.models import Answer, Change, Question, Revision, Tag, User, new_uid
+from cms.models import Answer, Change, Correction, Question, Revision, Tag, User, new_uid
 from cms.services import news
 from cms.services.addresses import free_slug, slug_owners
 from cms.services.audit import record
@@ -30,6 +30,7 @@ from cms.services.content import (
     searchable,
     source_rows,
 )
+from cms.services.errata import free_duplicates
 from cms.services.locking import lock_row
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
@@ -154,13 +155,12 @@ def restore(
     """
     told = f"Restored revision {number}"
     summary = normalize_line(summary)[:SUMMARY_LIMIT]
-    content = replace(revision_content(session, question, number), slug=question.slug)
-    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
-    content = replace(content, tags=[uid for uid in content.tags if uid in known])
+    content = revision_content(session, question, number)
+    known = sorted(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
     return save(
         session,
         question,
-        content,
+        replace(content, slug=question.slug, tags=known),
         seen_version=seen_version,
         by=by,
         at=at,
@@ -243,6 +243,7 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
         content=msgspec.to_builtins(content_of(question)),
         tags=[tag.slug for tag in question.tags],
     )
+    free_duplicates(session, Correction.question_id == question.id)
     session.delete(question)
     session.flush()
 
@@ -289,8 +290,7 @@ def checked(content: Content) -> Content:
 
 
 def _refuse_taken(session: Session, content: Content) -> None:
-    found = taken_faults(session, [content])
-    if found:
+    if found := taken_faults(session, [content]):
         raise InvalidContent(found[content.uid or ""])
 
 

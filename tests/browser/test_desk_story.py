@@ -56,16 +56,16 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     expect(page.get_by_role("button", name="Take off flask/cli")).to_be_visible()
     address.fill("https://flask.palletsprojects.com/cli/")
 
-    # … saving closes the warning as mended; the correction is decided beside the text …
+    # … saving closes the warning as mended; the correction is decided on its page …
     expect(page.get_by_text("No longer in the text: saving closes")).to_be_visible()
     page.get_by_role("button", name="Save", exact=False).first.click()
     expect(
         page.get_by_text("Saved as revision 2. It closes 1 import warning as mended.")
     ).to_be_visible()
     expect(page.get_by_text("1 dealt with")).to_be_visible()
-    page.locator("#corrections summary", has_text="Accept").click()
-    page.get_by_role("button", name="Accept", exact=True).click()
-    expect(page.get_by_text("Accepted: it goes public with its fix.")).to_be_visible()
+    page.locator("#corrections").get_by_role("link", name="Decide").click()
+    page.get_by_role("button", name="Accept Ctrl S").click()
+    expect(page.get_by_text("Accepted in revision 2.")).to_be_visible()
     expect(page.locator("#corrections")).to_contain_text("accepted in r2")
 
     # … and all of it is published.

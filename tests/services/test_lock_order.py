@@ -9,15 +9,18 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from cms.errors import NotFound, WrongState
+from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck, Question, Tag
+from cms.models import Correction, Deck, Question, Tag
+from cms.services.corrections import open_correction
+from cms.services.deciding import mark_duplicate
 from cms.services.decks import delete_deck, save_deck
 from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.publishing import retire
 from cms.services.questions import lock_all, submit
 from cms.services.tags import save_tag
+from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, make_published, make_question
 
 
@@ -129,3 +132,32 @@ def test_who_steps_on_what_was_deleted_meanwhile_is_told_so(session: Session) ->
             with pytest.raises(NotFound, match=f"Somebody deleted {thing} meanwhile"):
                 step()
             other.commit()
+
+
+def test_two_corrections_that_are_made_duplicates_of_each_other_at_once(session: Session) -> None:
+    first, second = (
+        open_correction(
+            session,
+            make_question(session, stem),
+            kind=CorrectionKind.factual,
+            claim="No.",
+            by=None,
+            at=AT,
+        )
+        for stem in ("First?", "Second?")
+    )
+    ids = second.id, first.id
+    session.commit()
+
+    def other_way_round(other: Session) -> None:
+        mine, theirs = (other.get_one(Correction, id) for id in ids)
+        with pytest.raises(InvalidInput, match="duplicate of this one"):
+            mark_duplicate(other, mine, theirs, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: mark_duplicate(session, first, second, by=None, at=AT),
+        other_way_round,
+        lambda: None,
+    )
+    assert (first.status, second.status) == (CorrectionStatus.duplicate, CorrectionStatus.open)

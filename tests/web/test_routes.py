@@ -355,11 +355,12 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.index_view": get(DESK),
     "desk_corrections.export_list": get(DESK, exported(correction)),
     "desk_corrections.create_view": both(
-        DESK, DESK_DONE, of_question, kind="factual", claim="It is."
+        DESK, DESK_KEPT, of_question, kind="factual", claim="It is."
     ),
-    "desk_corrections.details_view": get(DESK, correction),
-    "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
-    "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_corrections.details_view": both(
+        DESK, (401, 403, DONE, DONE), correction, op="accept", fixed_in="1"
+    ),
+    "desk_corrections.next_view": get(DESK_DONE),
     "desk_decks.index_view": get(DESK),
     "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
     "desk_decks.edit_view": both(

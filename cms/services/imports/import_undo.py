@@ -25,6 +25,7 @@ from cms.models import (
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.decks import keep_decks
+from cms.services.errata import free_duplicates
 from cms.services.imports.inserting import insert_rows
 from cms.services.imports.uploads import UNDO, state_of
 from cms.services.jobs import enqueue
@@ -207,6 +208,7 @@ def _delete_questions(
         ]
         if events:
             session.execute(insert(AuditEvent), events)
+        free_duplicates(session, Correction.question_id.in_(some))
         session.execute(
             delete(Question)
             .where(Question.id.in_(some))
@@ -225,6 +227,7 @@ def _restore(
     """Give questions the texts that they had before the rows, and their provenance."""
     held = {row.question_id: row for row in rows if row.question_id is not None}
     corrections = [uid for row in rows for uid in (row.before or {}).get("corrections", [])]
+    free_duplicates(session, Correction.uid.in_(corrections))
     session.execute(delete(Correction).where(Correction.uid.in_(corrections)))
     session.execute(
         delete(ImportWarning).where(

@@ -15,11 +15,21 @@ from sqlalchemy.orm import Session
 
 from cms.errors import CmsError, NotPublishable, WrongState
 from cms.formats.item import Content
-from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
+from cms.models import (
+    BulkRow,
+    Change,
+    Correction,
+    ImportWarning,
+    Question,
+    Release,
+    User,
+    Withdrawal,
+)
 from cms.services import news, publishing, shelf
 from cms.services.audit import record
 from cms.services.care import put_care
 from cms.services.chunks import chunks
+from cms.services.errata import free_duplicates
 from cms.services.news import Bulletin, Topic
 from cms.services.operations.keeping import keep_rows
 from cms.services.operations.states import Kept, State, packed, state_of
@@ -176,6 +186,7 @@ def delete_drafts(work: Work) -> None:
                 operation=work.operation,
             )
             session.expunge(question)
+        free_duplicates(session, Correction.question_id.in_(ids))
         session.execute(
             delete(Question)
             .where(Question.id.in_(ids))

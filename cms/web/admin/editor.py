@@ -19,7 +19,7 @@ from flask_admin.helpers import get_redirect_target
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, defer, joinedload, selectinload
+from sqlalchemy.orm import Session, defer, joinedload
 
 from cms.errors import (
     CmsError,
@@ -60,7 +60,6 @@ from cms.web.pages import count_of
 # How much of a question's past stands beside the text; pages of their own have the rest.
 SHOWN_REVISIONS = 8
 SHOWN_CORRECTIONS = 30
-OFFERED_REVISIONS = 50
 
 _DECISION = re.compile(r"(acknowledge|take-back):(\d{1,9})")
 
@@ -303,16 +302,10 @@ def may_publish(question: Question | None) -> bool:
 def beside(question: Question) -> dict[str, Any]:
     """Return what stands beside a question's text, in a bounded number of queries."""
     session = db.session()
-    numbers = range(question.latest_number, 0, -1)
     return {
         "corrections": session.scalars(
             select(Correction)
             .where(Correction.question_id == question.id)
-            .options(
-                selectinload(Correction.sources),
-                joinedload(Correction.reporter),
-                joinedload(Correction.decided_by),
-            )
             .order_by(Correction.id.desc())
             .limit(SHOWN_CORRECTIONS)
         ).all(),
@@ -324,9 +317,4 @@ def beside(question: Question) -> dict[str, Any]:
             .limit(SHOWN_REVISIONS)
         ).all(),
         "provenance": session.get(Provenance, question.id),
-        "offered_revisions": list(numbers[:OFFERED_REVISIONS]),
-        "answer_labels": {
-            answer.uid: f"answer {index}" + (f" ‘{answer.label}’" if answer.label else "")
-            for index, answer in enumerate(question.answers, start=1)
-        },
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy import select
-from sqlalchemy.orm import defer, joinedload
+from sqlalchemy.orm import defer, joinedload, load_only
 
 from cms.errors import CmsError
 from cms.extensions import db
-from cms.models import Question, Revision
+from cms.models import Correction, Question, Revision
 from cms.services import questions
 from cms.services.content import decode, find_revision, revision_content
 from cms.services.history import differences, first_alike
@@ -53,6 +56,7 @@ class HistoryPages(GuardedView):
             revisions=rows,
             alike=first_alike(db.session(), rows),
             origins=ORIGINS,
+            fixes=_fixes(question, [row.number for row in rows]),
         )
 
     @expose("/<id>/compare")
@@ -87,6 +91,7 @@ class HistoryPages(GuardedView):
             origins=ORIGINS,
             summary_limit=questions.SUMMARY_LIMIT,
             editable=may_write(question),
+            fixes=_fixes(question, [row.number])[row.number],
         )
 
     @expose("/<id>/revisions/<number>/restore", methods=("POST",))
@@ -111,3 +116,19 @@ class HistoryPages(GuardedView):
         else:
             flash(f"Restored as revision {revision.number}.", "success")
         return redirect(self.get_url(".edit_view", id=question.id), 303)
+
+
+def _fixes(question: Question, numbers: Sequence[int]) -> Mapping[int, list[Correction]]:
+    """Return the corrections that revisions fix, by the revision's number."""
+    found: dict[int, list[Correction]] = defaultdict(list)
+    rows = db.session.scalars(
+        select(Correction)
+        .where(Correction.question_id == question.id, Correction.fixed_in.in_(numbers))
+        .options(load_only(Correction.claim, Correction.number, Correction.fixed_in))
+        .order_by(Correction.id)
+        .limit(PAGE_SIZE)
+    )
+    for correction in rows:
+        if correction.fixed_in is not None:
+            found[correction.fixed_in].append(correction)
+    return found

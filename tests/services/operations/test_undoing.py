@@ -27,7 +27,8 @@ from cms.models import (
 )
 from cms.services import jobs
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.history import history
 from cms.services.operations import bulk
