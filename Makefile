@@ -36,6 +36,7 @@ bench: $(VENV)/.dev ## Run the benchmarks (by hand, on a quiet machine)
 	$(BIN)/python benchmarks/pages.py
 	$(BIN)/python benchmarks/bulk.py
 	$(BIN)/python benchmarks/imports.py
+	$(BIN)/python benchmarks/desk.py
 
 lock: $(VENV)/.dev ## Renew the lock files: versions and hashes, no addresses
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

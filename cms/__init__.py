@@ -13,6 +13,7 @@ from cms.web.admin import init_admin
 from cms.web.auth import init_auth
 from cms.web.cache import init_cache
 from cms.web.errors import init_errors
+from cms.web.intake import intake
 from cms.web.pages import init_pages
 from cms.web.public import public
 from cms.web.security import init_security, trust_proxies
@@ -43,6 +44,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     init_auth(app)
     init_pages(app)
     app.register_blueprint(public)
+    if app.config["PUBLIC_CORRECTIONS"]:
+        app.register_blueprint(intake)
     init_admin(app)
     init_commands(app)
     # Outside of Flask, from the inside out: a kept page never reaches it.

@@ -117,6 +117,7 @@ class ImportState(StrEnum):
     waiting = "waiting"
     writing = "writing"
     imported = "imported"
+    undoing = "undoing"
     undone = "undone"
 
 

@@ -80,9 +80,9 @@ class Notification(Base):
 class Autosave(Base):
     """What somebody typed into a question's form and has not saved, kept as they type.
 
-    `version` is the revision with which the form was opened. A new question has
-    no `question_id`; its form is told from others by `form_id`, which is empty
-    otherwise. `fields` are the form's (name, value) pairs, in order.
+    `form_id` tells the forms that somebody opened apart: none writes over another's text.
+    `version` is the revision on which the text was begun; a new question has none, and
+    no `question_id`. `fields` are the form's (name, value) pairs, in order.
     """
 
     __tablename__ = "autosave"

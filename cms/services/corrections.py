@@ -1,25 +1,31 @@
-"""Corrections: open, accept, reject. An accepted one is public with the revision that fixes it."""
+"""Corrections: filed by whoever sees an error, public with the revision that fixes it.
+
+What becomes of them is decided in `cms.services.deciding`.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cms.errors import InvalidContent, InvalidInput, WrongState
+from cms.errors import InvalidContent, WrongState
 from cms.formats.checks import faults as content_faults
-from cms.formats.item import CorrectionItem, Item, SourceItem
+from cms.formats.item import Content, CorrectionItem, Item, SourceItem
 from cms.formats.normalizing import normalized
 from cms.models import Correction, Question, User
-from cms.services import shelf
 from cms.services.audit import record
-from cms.services.content import find_revision, source_rows
+from cms.services.content import revision_content, source_rows
+from cms.services.inbox import notify
 from cms.services.permissions import require
-from cms.services.questions import lock
-from cms.services.releases import open_release
-from cms.text import normalize_body
-from cms.vocabulary import ChangeKind, CorrectionKind, CorrectionStatus, Role
+from cms.services.proposals import checked_text, find_part, key_of
+from cms.vocabulary import CorrectionKind, CorrectionStatus, NotificationKind, Role, TextPart
 
-UNDECIDED = (CorrectionStatus.open, CorrectionStatus.held)
+READER = "reader"
+"""What an event's 'from' says where somebody without an account filed a correction."""
+
+NAMELESS = "Somebody"
+"""What a reader who gave no name is called."""
 
 
 def open_correction(
@@ -30,19 +36,32 @@ def open_correction(
     claim: str,
     explanation: str = "",
     fix: str = "",
+    part: TextPart | None = None,
     answer_uid: str | None = None,
+    proposed: str | None = None,
+    seen_in: int | None = None,
     sources: Sequence[SourceItem] = (),
     credit: str = "",
+    uid: str | None = None,
+    from_reader: bool = False,
     by: User | None,
     at: datetime,
 ) -> Correction:
-    """File a correction of what the question says now; nothing is public before it is accepted.
+    """File a correction; nothing is public before it is accepted.
+
+    `proposed` is the whole text of the named part as it should be, `seen_in`
+    the revision that the reporter saw, by default the newest one. `from_reader`
+    tells a reader without an account, known by the name to credit, from the
+    command line. With a `uid` that the question's correction has already, that
+    one is returned: a form that is sent twice files one correction.
 
     :raises InvalidContent: when a field breaks a rule
+    :raises NotFound: when there is no such revision
     """
     require(by, Role.contributor, "file corrections")
-    item = _checked(
+    item = checked_item(
         CorrectionItem(
+            uid=uid,
             kind=kind,
             claim=claim,
             explanation=explanation,
@@ -52,19 +71,28 @@ def open_correction(
             sources=list(sources),
         )
     )
-    if item.answer is not None and item.answer not in {a.uid for a in question.answers}:
-        raise InvalidContent([("answer", "This question has no such answer any more.")])
+    reporter_id = by.id if by else None
+    if item.uid is not None and (filed := _filed(session, item.uid)):
+        if (filed.question_id, filed.reporter_id) != (question.id, reporter_id):
+            raise WrongState("This form filed another correction. Open it anew.")
+        return filed
+    seen_in = seen_in or question.latest_number
+    seen = revision_content(session, question, seen_in)
     correction = Correction(
+        uid=item.uid,
         question_id=question.id,
-        seen_in=question.latest_number,
+        seen_in=seen_in,
         kind=item.kind,
         claim=item.claim,
         explanation=item.explanation,
         fix=item.fix,
         answer_uid=item.answer,
+        part=part or (TextPart.body if item.answer else None),
+        proposed=_proposed(seen, key_of(part, item.answer), proposed),
         credit=item.credit,
         status=CorrectionStatus.open,
-        reporter_id=by.id if by else None,
+        reporter_id=reporter_id,
+        reporter_name=(item.credit or NAMELESS) if from_reader else "",
         created_at=at,
         sources=source_rows(item.sources),
     )
@@ -78,56 +106,26 @@ def open_correction(
         about=f"correction:{correction.uid}",
         question=question.uid,
         kind=item.kind,
+        **({"from": READER} if from_reader else {}),
+    )
+    notify(
+        session,
+        [question.assignee_id],
+        NotificationKind.correction,
+        by=by,
+        at=at,
+        question=question,
+        correction=correction,
     )
     session.flush()
     return correction
 
 
-def accept(
-    session: Session,
-    correction: Correction,
-    *,
-    fixed_in: int | None = None,
-    by: User | None,
-    at: datetime,
-    reason: str = "",
-) -> None:
-    """Accept a correction and name the revision that has it right; by default the newest.
+def checked_item(item: CorrectionItem) -> CorrectionItem:
+    """Return a correction normalized, checked by the same rules as in every file.
 
-    Where that revision, or a later one, is published already, the erratum goes
-    public at once, as a release of its own.
-
-    :raises WrongState: when it was decided before
-    :raises NotFound: when there is no such revision
+    :raises InvalidContent: with every fault and its remedy
     """
-    _decidable(session, correction, by=by)
-    question = correction.question
-    lock(session, question)
-    number = fixed_in or question.latest_number
-    find_revision(session, question, number)
-    correction.fixed_in = number
-    _decide(session, correction, CorrectionStatus.accepted, by=by, at=at, reason=reason)
-    if question.published_number is not None and number <= question.published_number:
-        release = open_release(session, by=by, at=at, summary=f"Corrected {question.stem}")
-        shelf.refresh(session, [question.id], release, ChangeKind.refreshed)
-
-
-def reject(
-    session: Session, correction: Correction, *, reason: str, by: User | None, at: datetime
-) -> None:
-    """Reject a correction, with the reason that its reporter will read.
-
-    :raises WrongState: when it was decided before
-    :raises InvalidInput: when no reason is given
-    """
-    _decidable(session, correction, by=by)
-    if not reason.strip():
-        raise InvalidInput("Say why: the reporter will want to know.", field="reason")
-    _decide(session, correction, CorrectionStatus.rejected, by=by, at=at, reason=reason)
-
-
-def _checked(item: CorrectionItem) -> CorrectionItem:
-    """Return a correction normalized, checked by the same rules as in every file."""
     prefix = "corrections[0]."
     carrier = normalized(Item(stem="-", corrections=[item]))
     found = [(path.removeprefix(prefix), text) for path, text in content_faults(carrier)]
@@ -136,34 +134,17 @@ def _checked(item: CorrectionItem) -> CorrectionItem:
     return carrier.corrections[0]
 
 
-def _decidable(session: Session, correction: Correction, *, by: User | None) -> None:
-    require(by, Role.editor, "decide on corrections")
-    session.refresh(correction, with_for_update=True)
-    if correction.status not in UNDECIDED:
-        raise WrongState(f"This correction was {correction.status.value} already.")
+def _filed(session: Session, uid: str) -> Correction | None:
+    return session.scalar(select(Correction).where(Correction.uid == uid))
 
 
-def _decide(
-    session: Session,
-    correction: Correction,
-    status: CorrectionStatus,
-    *,
-    by: User | None,
-    at: datetime,
-    reason: str,
-) -> None:
-    correction.status = status
-    correction.decided_by_id = by.id if by else None
-    correction.decided_at = at
-    correction.reason = normalize_body(reason)
-    record(
-        session,
-        by=by,
-        at=at,
-        action=f"correction.{'accept' if status == CorrectionStatus.accepted else 'reject'}",
-        about=f"correction:{correction.uid}",
-        question=correction.question.uid,
-        fixed_in=correction.fixed_in,
-        reason=correction.reason,
-    )
-    session.flush()
+def _proposed(seen: Content, key: str, text: str | None) -> str | None:
+    """Return the proposed text of a part, checked; None without one, or if it changes nothing."""
+    part = find_part(seen, key)
+    if key and part is None:
+        raise InvalidContent([("answer", "This question has no such answer any more.")])
+    if text is None:
+        return None
+    if part is None:
+        raise InvalidContent([("proposed", "Choose which text is to read like this.")])
+    return checked_text(seen, part, text)

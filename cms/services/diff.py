@@ -89,6 +89,10 @@ class Conflict:
     def segments_of_mine(self) -> list[Segment]:
         return words(self.theirs if self.base is None else self.base, self.mine)
 
+    @property
+    def segments_over_theirs(self) -> list[Segment]:
+        return words(self.theirs, self.mine)
+
 
 def words(old: str, new: str) -> list[Segment]:
     """Return how `old` becomes `new`: 'same' and 'removed' joined give `old`, the others `new`.
@@ -155,21 +159,6 @@ def conflicts(*, mine: Content, theirs: Content, base: Content | None) -> list[C
         )
         for change in compare(theirs, mine)
     ]
-
-
-def mergeable(found: list[Conflict], theirs: Content) -> list[Conflict]:
-    """Return the parts that they alone changed: taking these over loses nothing of mine.
-
-    An answer that they removed is one of them only where I changed nothing in it.
-    """
-    held = {f"answers/{answer.uid}" for answer in theirs.answers}
-    touched = {each.key.rpartition("/")[0] for each in found if not each.only_theirs}
-
-    def safe(each: Conflict) -> bool:
-        answer = each.key.rpartition("/")[0]
-        return not answer or answer in held or answer not in touched
-
-    return [each for each in found if each.only_theirs and safe(each)]
 
 
 def _pairs(old: Content, new: Content) -> Iterator[tuple[str, str, str, str]]:

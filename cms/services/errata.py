@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from cms.formats.item import CorrectionItem
@@ -42,6 +42,15 @@ def public_corrections(session: Session, published: dict[int, int]) -> dict[int,
     return grouped
 
 
+def free_duplicates(session: Session, going: ColumnElement[bool]) -> None:
+    """Let go the duplicates of corrections that are about to be deleted."""
+    session.execute(
+        update(Correction)
+        .where(Correction.duplicate_of_id.in_(select(Correction.id).where(going)))
+        .values(duplicate_of_id=None)
+    )
+
+
 def correction_item(correction: Correction) -> CorrectionItem:
     """Return a correction as formats carry it."""
     return CorrectionItem(
@@ -66,9 +75,14 @@ def put_corrections(
     corrections: dict[int, list[Correction]],
     release: Release,
 ) -> None:
+    # One that came from another question, by a merge, leaves that one's errata.
+    moved = [each.number for group in corrections.values() for each in group]
     session.execute(
         delete(PublishedCorrection).where(
-            PublishedCorrection.question_uid.in_([row.uid for row in rows])
+            or_(
+                PublishedCorrection.question_uid.in_([row.uid for row in rows]),
+                PublishedCorrection.number.in_(moved),
+            )
         )
     )
     values = [

@@ -7,31 +7,30 @@ past the limit, and no transaction is open while argon2 works.
 """
 
 import hashlib
-import ipaddress
 import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from cms.errors import InvalidInput, TooManyAttempts
+from cms.errors import InvalidInput
 from cms.models import LoginAttempt, LoginSession, User
 from cms.models.accounts import name_key
-from cms.services import passwords
+from cms.services import passwords, throttles
 from cms.services.audit import record
+from cms.services.throttles import Limit
 from cms.text import normalize_line
 
 FAILURES = 10
 WINDOW = timedelta(minutes=5)
 LIFETIME = timedelta(hours=8)
+BY_NAME = Limit("name", FAILURES, WINDOW)
+BY_ADDRESS = Limit("address", FAILURES, WINDOW)
 
 WRONG = "The name or the password is wrong."
-
-# Any constant: it names the advisory lock of the throttle.
-_THROTTLE_LOCK = 0x71_62_61_6E
 
 log = logging.getLogger(__name__)
 
@@ -56,21 +55,17 @@ def open_attempt(session: Session, name: str, address: str, *, at: datetime) -> 
     :raises TooManyAttempts: after 10 failures in 5 minutes by this name or from this address
     """
     name = normalize_line(name)
-    _take_turns(session)
-    session.execute(delete(LoginAttempt).where(LoginAttempt.at <= at - WINDOW))
-    subjects = (_name_subject(name), _address_subject(address))
-    waits = [_seconds_to_wait(session, subject, at) for subject in subjects]
-    if any(waits):
-        raise TooManyAttempts("Too many log-ins failed.", wait=max(waits))
-    rows = [LoginAttempt(subject=subject, at=at) for subject in subjects]
-    session.add_all(rows)
+    counted = [
+        (BY_NAME, _name_subject(name)),
+        (BY_ADDRESS, BY_ADDRESS.subject(throttles.address_key(address))),
+    ]
+    rows = throttles.count(session, counted, refusal="Too many log-ins failed.", at=at)
     user = session.scalar(select(User).where(User.name_key == name_key(name)))
-    session.flush()
     return Attempt(
         address,
         user.id if user else None,
         user.password_hash if user else None,
-        [row.id for row in rows],
+        rows,
     )
 
 
@@ -167,36 +162,6 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _take_turns(session: Session) -> None:
-    """Let one attempt at a time count; SQLite's BEGIN IMMEDIATE does so by itself."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_THROTTLE_LOCK)))
-
-
-def _seconds_to_wait(session: Session, subject: str, at: datetime) -> int:
-    tenth_last = session.scalar(
-        select(LoginAttempt.at)
-        .where(LoginAttempt.subject == subject)
-        .order_by(LoginAttempt.at.desc())
-        .offset(FAILURES - 1)
-        .limit(1)
-    )
-    if tenth_last is None:
-        return 0
-    return max(1, round((tenth_last + WINDOW - at).total_seconds()))
-
-
 def _name_subject(name: str) -> str:
     # Hashed, because people type their password in the name's place.
-    return f"name:{hashlib.sha256(name_key(name).encode()).hexdigest()}"
-
-
-def _address_subject(address: str) -> str:
-    """Return what is counted for an address: for IPv6 the /64 that one household owns."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "address:unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return f"address:{ipaddress.IPv6Network((parsed, 64), strict=False)}"
-    return f"address:{parsed}"
+    return BY_NAME.subject(hashlib.sha256(name_key(name).encode()).hexdigest())

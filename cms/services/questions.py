@@ -17,7 +17,7 @@ from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
-from cms.models import Answer, Change, Question, Revision, Tag, User, new_uid
+from cms.models import Answer, Change, Correction, Question, Revision, Tag, User, new_uid
 from cms.services import news
 from cms.services.addresses import free_slug, slug_owners
 from cms.services.audit import record
@@ -30,6 +30,8 @@ from cms.services.content import (
     searchable,
     source_rows,
 )
+from cms.services.errata import free_duplicates
+from cms.services.locking import lock_row
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
 from cms.text import normalize_line
@@ -38,6 +40,7 @@ from cms.vocabulary import Origin, Role, Stage
 REASON_LIMIT = 500  # characters of why a question was returned
 SUMMARY_LIMIT = 440  # characters of why a revision was restored
 MERGED = "This question was merged into another one; edit that one."
+STANDS_IN = "Another question was merged into this one, which answers for it. Retire it instead."
 WAS_PUBLIC = "This question was public, so its address and its history stay. Retire it instead."
 
 
@@ -152,13 +155,12 @@ def restore(
     """
     told = f"Restored revision {number}"
     summary = normalize_line(summary)[:SUMMARY_LIMIT]
-    content = replace(revision_content(session, question, number), slug=question.slug)
-    known = set(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
-    content = replace(content, tags=[uid for uid in content.tags if uid in known])
+    content = revision_content(session, question, number)
+    known = sorted(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
     return save(
         session,
         question,
-        content,
+        replace(content, slug=question.slug, tags=known),
         seen_version=seen_version,
         by=by,
         at=at,
@@ -215,6 +217,12 @@ def was_public(session: Session, question: Question) -> bool:
     return bool(session.scalar(select(exists().where(Change.uid == question.uid))))
 
 
+def answers_for_others(session: Session, ids: Sequence[int]) -> set[int]:
+    """Return those of the questions into which others were merged."""
+    into = Question.merged_into_id
+    return set(session.scalars(select(into).where(into.in_(ids)).distinct()).all()) - {None}  # type: ignore[return-value]
+
+
 def delete_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
     """Delete a question that was never public; the audit keeps its whole content.
 
@@ -224,6 +232,8 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
     lock(session, question)
     if was_public(session, question):
         raise WrongState(WAS_PUBLIC)
+    if answers_for_others(session, [question.id]):
+        raise WrongState(STANDS_IN)
     record(
         session,
         by=by,
@@ -233,14 +243,17 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
         content=msgspec.to_builtins(content_of(question)),
         tags=[tag.slug for tag in question.tags],
     )
+    free_duplicates(session, Correction.question_id == question.id)
     session.delete(question)
     session.flush()
 
 
 def lock(session: Session, question: Question) -> None:
-    """Read the question anew and keep others from changing it until the transaction ends."""
-    session.flush()
-    session.refresh(question, with_for_update=True)
+    """Read the question anew and keep others from changing it until the transaction ends.
+
+    :raises NotFound: when somebody deleted it meanwhile
+    """
+    lock_row(session, question, "question")
 
 
 def lock_all(session: Session, ids: Sequence[int]) -> list[Question]:
@@ -277,8 +290,7 @@ def checked(content: Content) -> Content:
 
 
 def _refuse_taken(session: Session, content: Content) -> None:
-    found = taken_faults(session, [content])
-    if found:
+    if found := taken_faults(session, [content]):
         raise InvalidContent(found[content.uid or ""])
 
 

@@ -30,6 +30,10 @@ def has_open_correction() -> ColumnElement[bool]:
     return Question.id.in_(waiting)
 
 
+def open_corrections() -> Select[int]:
+    return select(Correction.id).where(Correction.status == CorrectionStatus.open)
+
+
 def has_warning() -> ColumnElement[bool]:
     """Whether a passage that looked damaged on import is neither mended nor acknowledged."""
     waiting = select(ImportWarning.question_id).where(is_open())
@@ -38,6 +42,10 @@ def has_warning() -> ColumnElement[bool]:
 
 def has_unpublished_changes() -> ColumnElement[bool]:
     return and_(Question.published_number != Question.latest_number, alive())
+
+
+def is_scheduled() -> ColumnElement[bool]:
+    return Question.scheduled_at.is_not(None)
 
 
 def has_no_source() -> ColumnElement[bool]:
@@ -71,17 +79,29 @@ def today() -> date:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`hint` says what to do with what waits in it."""
+    """`hint` says what to do with what waits in it.
+
+    `condition` is of questions. Where something else of theirs waits, `rows`
+    selects that, to be counted.
+    """
 
     title: str
     hint: str
     condition: Callable[[], ColumnElement[bool]]
+    rows: Callable[[], Select[int]] | None = None
+
+    def counted(self) -> Select[int]:
+        """Return a select of the ids of what waits."""
+        return self.rows() if self.rows else select(Question.id).where(self.condition())
 
 
 QUEUES: dict[str, Queue] = {
     "review": Queue("In review", "Read them, then publish or return them.", in_review),
     "corrections": Queue(
-        "Open corrections", "Decide whether the bank was wrong.", has_open_correction
+        "Open corrections",
+        "Decide whether the bank was wrong.",
+        has_open_correction,
+        open_corrections,
     ),
     "warnings": Queue(
         "Import warnings", "Mend what was damaged on its way in, or acknowledge it.", has_warning
@@ -91,6 +111,7 @@ QUEUES: dict[str, Queue] = {
         "Readers still see the text before these changes.",
         has_unpublished_changes,
     ),
+    "scheduled": Queue("Scheduled", "They go public by themselves, at their time.", is_scheduled),
     "overdue": Queue("Overdue", "Finish them, or give them a new date.", is_overdue),
     "past_review": Queue(
         "Past the review date",
@@ -105,10 +126,10 @@ QUEUES: dict[str, Queue] = {
 
 
 def counts(session: Session) -> dict[str, int]:
-    """Return how many questions wait in each queue, at most `COUNTED`, in one query."""
+    """Return how many wait in each queue, at most `COUNTED`, in one query."""
     capped = {
         name: select(func.count())
-        .select_from(select(Question.id).where(queue.condition()).limit(COUNTED).subquery())
+        .select_from(queue.counted().limit(COUNTED).subquery())
         .scalar_subquery()
         .label(name)
         for name, queue in QUEUES.items()

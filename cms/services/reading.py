@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from cms.errors import NotFound
 from cms.formats.item import PATH_PATTERN, SLUG_LIMIT, SLUG_PATTERN, CorrectionItem
 from cms.models import (
+    Change,
     Publication,
     PublishedCorrection,
     PublishedTag,
@@ -28,7 +29,7 @@ from cms.models import (
 )
 from cms.services import search
 from cms.services.rendered import Rendered, RenderedCorrection, render_correction
-from cms.vocabulary import Difficulty
+from cms.vocabulary import ChangeKind, Difficulty
 
 # A merged question may have been merged into one that was merged later; a chain
 # longer than this is a fault, and following it for ever would be another.
@@ -100,11 +101,16 @@ class PublicTag:
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """A public correction, and the question that it is about."""
+    """A public correction, and the question that it is about.
+
+    `mended_at` is when a text that has it right became public, None where that
+    is not asked.
+    """
 
     slug: str
     stem: str
     correction: RenderedCorrection
+    mended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +302,7 @@ def find_erratum(session: Session, number: int) -> Erratum:
     """
     # No integer column holds more.
     if number < 2**31 and (found := _errata(session, PublishedCorrection.number == number)):
-        return found[0]
+        return replace(found[0], mended_at=_mended_at(session, number))
     raise NotFound(f"There is no public correction {number}.")
 
 
@@ -318,6 +324,27 @@ def _errata(session: Session, *criteria: ColumnElement[bool], limit: int = 1) ->
     return [
         Erratum(row.slug, row.stem, _correction(row.number, row.document, row.html)) for row in rows
     ]
+
+
+def _mended_at(session: Session, number: int) -> datetime | None:
+    """Return when the revision that fixes a correction, or a later one, was first published."""
+    row = session.execute(
+        select(PublishedCorrection.question_uid, PublishedCorrection.document).filter_by(
+            number=number
+        )
+    ).one()
+    item = msgspec.json.decode(row.document, type=CorrectionItem)
+    return session.scalar(
+        select(Release.at)
+        .join(Change, Change.release == Release.number)
+        .where(
+            Change.uid == row.question_uid,
+            Change.what == ChangeKind.published,
+            Change.revision >= (item.fixed_in or 0),
+        )
+        .order_by(Release.number)
+        .limit(1)
+    )
 
 
 def _correction(number: int, document: str, html: str | None) -> RenderedCorrection:

@@ -62,10 +62,19 @@ def refresh(
 
 
 def withdraw(
-    session: Session, questions: Sequence[Question], release: Release, *, reason: str
+    session: Session,
+    questions: Sequence[Question],
+    release: Release,
+    *,
+    reason: str,
+    purged: bool = False,
 ) -> None:
-    """Take published questions off the shelf, out of their decks too, and leave tombstones."""
+    """Take published questions off the shelf, out of their decks too, and leave tombstones.
+
+    Those of `purged` questions say nothing but the address and the reason.
+    """
     touched: set[str] = set()
+    gone = ChangeKind.purged if purged else ChangeKind.retired
     for some in chunks(questions):
         uids = [question.uid for question in some]
         rows = session.execute(
@@ -92,7 +101,7 @@ def withdraw(
                 {
                     "uid": row.uid,
                     "slug": row.slug,
-                    "stem": row.stem,
+                    "stem": "" if purged else row.stem,
                     "release": release.number,
                     "merged_into": merged[row.uid],
                     "reason": reason,
@@ -107,7 +116,7 @@ def withdraw(
                 {
                     "release": release.number,
                     "uid": row.uid,
-                    "what": ChangeKind.merged if merged[row.uid] else ChangeKind.retired,
+                    "what": ChangeKind.merged if merged[row.uid] else gone,
                     "revision": None,
                 }
                 for row in rows

@@ -26,6 +26,18 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch(Overlap):
+    """A stretch of three texts, changed by both, by one or by nobody."""
+
+    @property
+    def settled(self) -> str | None:
+        """What it becomes; None where both changed it, each in their way."""
+        if self.theirs in (self.mine, self.base):
+            return self.mine
+        return self.theirs if self.mine == self.base else None
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """The merged text in order: settled stretches, and overlaps between them."""
 
@@ -51,30 +63,33 @@ class Merged:
 def merge(base: str, theirs: str, mine: str) -> Merged:
     """Merge two texts that were both made from `base`; both sides' changes are kept."""
     pieces: list[str | Overlap] = []
-    for found in _merged(*(text.splitlines(keepends=True) for text in (base, theirs, mine))):
-        if isinstance(found, str):
-            _extend(pieces, found)
-            continue
-        finer = list(
-            _merged(*(_SENTENCES.findall(each) for each in (found.base, found.theirs, found.mine)))
-        )
-        for piece in finer:
-            _extend(pieces, piece)
+    for each in stretches(base, theirs, mine):
+        if each.settled is None:
+            pieces.append(Overlap(each.base, each.theirs, each.mine))
+        elif pieces and isinstance(pieces[-1], str):
+            pieces[-1] += each.settled
+        elif each.settled:
+            pieces.append(each.settled)
     return Merged(pieces)
 
 
-def _merged(
-    base: Sequence[str], theirs: Sequence[str], mine: Sequence[str]
-) -> Iterator[str | Overlap]:
-    for group in Merge3(base, theirs, mine).merge_groups():
-        if group[0] == "conflict":
-            yield Overlap(*("".join(side) for side in group[1:]))
+def stretches(base: str, theirs: str, mine: str) -> Iterator[Stretch]:
+    """Yield the three texts in stretches; joined, each side's give its text."""
+    for line in _stretches(*(text.splitlines(keepends=True) for text in (base, theirs, mine))):
+        if line.settled is None:
+            sentences = (_SENTENCES.findall(each) for each in (line.base, line.theirs, line.mine))
+            yield from _stretches(*sentences)
         else:
-            yield "".join(group[1])
+            yield line
 
 
-def _extend(pieces: list[str | Overlap], piece: str | Overlap) -> None:
-    if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
-        pieces[-1] += piece
-    elif piece:
-        pieces.append(piece)
+def _stretches(
+    base: Sequence[str], theirs: Sequence[str], mine: Sequence[str]
+) -> Iterator[Stretch]:
+    """Yield what lies between the pieces that all three have, and these."""
+    start = 0, 0, 0
+    for z, z_end, a, a_end, b, b_end in Merge3(base, theirs, mine).find_sync_regions():
+        between = base[start[0] : z], theirs[start[1] : a], mine[start[2] : b]
+        yield Stretch(*("".join(side) for side in between))
+        yield Stretch(*["".join(base[z:z_end])] * 3)
+        start = z_end, a_end, b_end

@@ -39,6 +39,9 @@ SEEN = "seen"
 # … to the minute, so that not every response has to set a cookie.
 SEEN_STEP = 60
 
+# What an open page asks by itself: whoever went away from it idles out all the same.
+ASKED_UNATTENDED = frozenset({"desk_questions.presence"})
+
 DESK = "/admin/"
 LONGEST_NEXT = 2_000
 # What a browser drops from, or reads as '/' in, an address: with these
@@ -67,7 +70,7 @@ def load_user(token: str) -> User | None:
         user = logins.session_user(db.session(), token, at=now)
     if user is None:
         cookie.clear()
-    elif idle >= SEEN_STEP:
+    elif idle >= SEEN_STEP and request.endpoint not in ASKED_UNATTENDED:
         cookie[SEEN] = int(now.timestamp())
     return user
 

@@ -94,8 +94,8 @@ _WERKZEUGS_WORDS = {error.description for error in default_exceptions.values()}
 
 # Seconds after which a client may try again what the database was too busy for.
 RETRY_AFTER = "10"
-# What was typed is shown again where a form failed for no fault of its contents …
-_GIVES_BACK = frozenset({400, 500, 503})
+# What was typed is shown again where a form failed, whatever was at fault …
+_GIVES_BACK = frozenset({400, 401, 403, 404, 409, 410, 422, 500, 503})
 # … but no field whose name says that it is a secret.
 _SECRETS = ("password", "token", "secret", "current", "repeat")
 

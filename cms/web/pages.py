@@ -19,7 +19,7 @@ from cms.markup import plain_inline, render_inline
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # Settings that a public page shows.
-SHOWN_SETTINGS = ("SITE_NAME", "BASE_URL")
+SHOWN_SETTINGS = ("SITE_NAME", "BASE_URL", "PUBLIC_CORRECTIONS")
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),

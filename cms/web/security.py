@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -40,6 +41,8 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 PUBLIC_BLUEPRINTS = frozenset({"public"})
 # Posts that only show what they were sent: an editor's preview must not wait for an import.
 READ_ONLY_POSTS = frozenset({"/admin/questions/preview", "/admin/decks/preview"})
+# Posts that mostly have nothing to write, and say so by `writing()` where they have.
+READ_FIRST_POST = re.compile(r"/admin/questions/[0-9]+/presence")
 # Its address holds a secret.
 LINK_ENDPOINT = "auth.link"
 
@@ -64,7 +67,8 @@ class LocklessReads:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         reads = environ["REQUEST_METHOD"] in {"GET", "HEAD"}
-        if not reads and environ.get("PATH_INFO") not in READ_ONLY_POSTS:
+        path = environ.get("PATH_INFO", "")
+        if not (reads or path in READ_ONLY_POSTS or READ_FIRST_POST.fullmatch(path)):
             return self.app(environ, start_response)
         with reading():
             return self.app(environ, start_response)

@@ -20,12 +20,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from cms import create_app
 from cms.extensions import db
 from cms.models import User
 from cms.services import accounts
 from cms.vocabulary import Role
-from tests.conftest import SECRET, dispose
+from tests.conftest import dispose, new_app
 
 PASSWORD = "walnut harbor violin ninety"
 ARGUMENTS = [
@@ -72,9 +71,7 @@ def site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
     """The site on a free port of the loopback, with an editor, a second one and a contributor."""
     path = tmp_path / "bank.db"
     shutil.copy(sqlite_template, path)
-    app = create_app(
-        {"DATABASE_URL": f"sqlite:///{path}", "SECRET_KEY": SECRET, "SITE_NAME": "Test bank"}
-    )
+    app = new_app(f"sqlite:///{path}")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -62,8 +62,8 @@ def test_the_articles_fourth_question_is_corrected_published_and_carried_away(
     expect(
         page.get_by_text("Saved as revision 2. It closes 1 import warning as mended.")
     ).to_be_visible()
-    page.locator("#corrections summary", has_text="Accept").click()
-    page.get_by_role("button", name="Accept", exact=True).click()
+    page.locator("#corrections").get_by_role("link", name="Decide").click()
+    page.get_by_role("button", name="Accept Ctrl S").click()
     expect(page.locator("#corrections")).to_contain_text("accepted in r2")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Published in release 1.")).to_be_visible()

@@ -8,10 +8,11 @@ from playwright.sync_api import expect
 from cms.formats.item import AnswerItem, SourceItem
 from cms.models import ImportBatch, ImportRow
 from cms.services.content import content_of
-from cms.services.corrections import open_correction, reject
+from cms.services.corrections import open_correction
+from cms.services.deciding import reject
 from cms.services.publishing import publish
 from cms.services.questions import save
-from cms.vocabulary import CorrectionKind, RowAction
+from cms.vocabulary import CorrectionKind, RowAction, TextPart
 from tests.browser.conftest import Open, Site, faults_of
 from tests.factories import AT, make_question, make_warning
 
@@ -54,7 +55,18 @@ def furnish(site: Site) -> dict[str, str]:
     save(session, question, changed, seen_version=1, by=by, at=AT, summary="Changed")
     make_warning(session, question, LONG)
     kind = CorrectionKind.factual
-    open_correction(session, question, kind=kind, claim=f"Claim {LONG}", by=by, at=AT)
+    # Proposed for a text that changed meanwhile: the two overlap.
+    open_correction(
+        session,
+        question,
+        kind=kind,
+        claim=f"Claim {LONG}",
+        part=TextPart.stem,
+        proposed=f"What is {LONG} for?",
+        seen_in=1,
+        by=by,
+        at=AT,
+    )
     old = open_correction(session, question, kind=kind, claim="Another", by=by, at=AT)
     reject(session, old, reason="It is right.", by=by, at=AT)
     batch = ImportBatch(

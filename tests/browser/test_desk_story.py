@@ -56,16 +56,16 @@ def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page:
     expect(page.get_by_role("button", name="Take off flask/cli")).to_be_visible()
     address.fill("https://flask.palletsprojects.com/cli/")
 
-    # … saving closes the warning as mended; the correction is decided beside the text …
+    # … saving closes the warning as mended; the correction is decided on its page …
     expect(page.get_by_text("No longer in the text: saving closes")).to_be_visible()
     page.get_by_role("button", name="Save", exact=False).first.click()
     expect(
         page.get_by_text("Saved as revision 2. It closes 1 import warning as mended.")
     ).to_be_visible()
     expect(page.get_by_text("1 dealt with")).to_be_visible()
-    page.locator("#corrections summary", has_text="Accept").click()
-    page.get_by_role("button", name="Accept", exact=True).click()
-    expect(page.get_by_text("Accepted: it goes public with its fix.")).to_be_visible()
+    page.locator("#corrections").get_by_role("link", name="Decide").click()
+    page.get_by_role("button", name="Accept Ctrl S").click()
+    expect(page.get_by_text("Accepted in revision 2.")).to_be_visible()
     expect(page.locator("#corrections")).to_contain_text("accepted in r2")
 
     # … and all of it is published.
@@ -108,10 +108,10 @@ def test_a_second_editor_with_a_stale_form_gets_both_texts(site: Site, open_page
     expect(emil.get_by_label("Answer text")).to_have_value("The host is localhost.")
     part = emil.locator(".conflict", has_text="localhost")
     expect(part).to_contain_text("127.0.0.1")
-    part.get_by_role("button", name="Take theirs here").click()
+    part.get_by_role("button", name="Take theirs").click()
     expect(emil.get_by_label("Answer text")).to_have_value(MENDED)
     expect(emil.get_by_label("Stem")).to_have_value("Which host is the default?")
-    emil.get_by_role("button", name="Save mine over it").click()
+    emil.get_by_role("button", name="Save both as one").click()
     expect(emil.get_by_text("Saved as revision 3.")).to_be_visible()
     emil.goto(f"{address}revisions/3/")
     expect(emil.locator(".change")).to_have_count(1)

@@ -14,7 +14,8 @@ from cms.errors import InvalidContent, InvalidInput, NotAllowed, NotFound, Wrong
 from cms.formats.item import SourceItem
 from cms.models import AuditEvent, Correction, PublishedCorrection, Question, User
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction, reject
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept, reject
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.services.releases import release_number

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.services.diff import Segment, compare, conflicts, mergeable, words
+from cms.services.diff import Segment, compare, conflicts, words
 
 TEXT = st.text(alphabet="ab \n.,:é", max_size=60)
 
@@ -129,26 +129,14 @@ def test_a_conflict_shows_mine_theirs_and_where_both_began() -> None:
     assert [s.text for s in without.segments_of_mine if s.kind == "removed"] == ["Theirs"]
 
 
-def test_what_they_alone_changed_can_be_taken_without_loss() -> None:
+def test_it_is_told_which_side_alone_changed_a_part() -> None:
     mine, theirs = base(), base()
-    mine.stem = "Mine?"
-    theirs.context = "Theirs"
-    theirs.answers[0].body = "Their one"
-    theirs.answers.append(AnswerItem(uid="3" * 8, body="Their third"))
+    mine.stem, theirs.context = "Mine?", "Theirs"
     found = conflicts(mine=mine, theirs=theirs, base=base())
-    assert [each.label for each in mergeable(found, theirs)] == ["Context", "Answer 1", "Answer 3"]
-    assert [each.label for each in found if each.only_mine] == ["Stem"]
-    assert mergeable(conflicts(mine=mine, theirs=theirs, base=None), theirs) == []
-
-
-@pytest.mark.parametrize("label", ["", "Touched by me"])
-def test_an_answer_they_removed_is_taken_away_only_where_i_left_it_alone(label: str) -> None:
-    mine, theirs = base(), base()
-    mine.answers[0].label = label
-    del theirs.answers[0]
-    found = conflicts(mine=mine, theirs=theirs, base=base())
-    taken = [each.key for each in mergeable(found, theirs)]
-    assert taken == ([] if label else ["answers/11111111/body"])
+    assert [(each.label, each.only_mine, each.only_theirs) for each in found] == [
+        ("Stem", True, False),
+        ("Context", False, True),
+    ]
 
 
 @pytest.mark.parametrize(

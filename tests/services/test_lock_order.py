@@ -9,11 +9,18 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck, Question, Tag
-from cms.services.decks import save_deck
+from cms.models import Correction, Deck, Question, Tag
+from cms.services.corrections import open_correction
+from cms.services.deciding import mark_duplicate
+from cms.services.decks import delete_deck, save_deck
+from cms.services.merging import merge
 from cms.services.operations import bulk
+from cms.services.publishing import retire
+from cms.services.questions import lock_all, submit
 from cms.services.tags import save_tag
+from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, make_published, make_question
 
 
@@ -83,3 +90,74 @@ def test_a_deck_and_a_tag_that_it_names_are_changed_one_after_the_other(
     )
     [kept] = session.scalars(select(Deck))
     assert (kept.title, kept.filter["all"]) == ("Ours", ["renamed"])
+
+
+def test_two_who_merge_the_same_questions_both_ways_do_not_wait_for_each_other(
+    session: Session,
+) -> None:
+    first, second = make_published(session), make_published(session, "What are views?")
+    ids = first.id, second.id
+
+    def turned(other: Session) -> None:
+        duplicate, into = (other.get_one(Question, id) for id in ids)
+        with pytest.raises(WrongState, match="was merged itself"):
+            merge(other, duplicate, into, seen=(1, 1), by=None, at=AT)
+
+    beside(
+        session,
+        lambda: lock_all(session, ids),
+        turned,
+        lambda: merge(session, second, first, seen=(1, 1), by=None, at=AT),
+    )
+    assert session.get_one(Question, ids[1]).merged_into_id == ids[0]
+
+
+def test_who_steps_on_what_was_deleted_meanwhile_is_told_so(session: Session) -> None:
+    question = make_question(session)
+    deck = save_deck(session, None, DeckItem(slug="", title="First"), by=None, at=AT)
+    ids = question.id, deck.id
+    session.commit()
+    with Session(session.get_bind(), expire_on_commit=False) as other:
+        held = other.get_one(Question, ids[0]), other.get_one(Deck, ids[1])
+        # Without an open transaction, as a request has it before its first write.
+        other.commit()
+        session.delete(question)
+        session.delete(deck)
+        session.commit()
+        for step, thing in (
+            (lambda: retire(other, [held[0]], by=None, at=AT), "one of these questions"),
+            (lambda: submit(other, held[0], by=None, at=AT), "this question"),
+            (lambda: delete_deck(other, held[1], seen_version=1, by=None, at=AT), "this deck"),
+        ):
+            with pytest.raises(NotFound, match=f"Somebody deleted {thing} meanwhile"):
+                step()
+            other.commit()
+
+
+def test_two_corrections_that_are_made_duplicates_of_each_other_at_once(session: Session) -> None:
+    first, second = (
+        open_correction(
+            session,
+            make_question(session, stem),
+            kind=CorrectionKind.factual,
+            claim="No.",
+            by=None,
+            at=AT,
+        )
+        for stem in ("First?", "Second?")
+    )
+    ids = second.id, first.id
+    session.commit()
+
+    def other_way_round(other: Session) -> None:
+        mine, theirs = (other.get_one(Correction, id) for id in ids)
+        with pytest.raises(InvalidInput, match="duplicate of this one"):
+            mark_duplicate(other, mine, theirs, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: mark_duplicate(session, first, second, by=None, at=AT),
+        other_way_round,
+        lambda: None,
+    )
+    assert (first.status, second.status) == (CorrectionStatus.duplicate, CorrectionStatus.open)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from cms.models import Question
 from cms.services import comments, queues
-from cms.services.corrections import open_correction, reject
+from cms.services.corrections import open_correction
+from cms.services.deciding import reject
 from cms.services.publishing import publish, retire
 from cms.services.questions import save, submit
 from cms.services.warnings import acknowledge

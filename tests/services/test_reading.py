@@ -15,7 +15,8 @@ from cms.formats.item import AnswerItem
 from cms.models import Publication, Question, Tag
 from cms.services import reading
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.publishing import publish, retire
 from cms.services.questions import save
 from cms.services.reading import Moved, PublicQuestion, Withdrawn

@@ -24,6 +24,7 @@ from cms.formats.item import Upload
 from cms.models import Answer, Deck, ImportBatch, ImportRow, Job, Question
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf
+from cms.services.imports import import_undo
 from cms.services.jobs import work_one
 from cms.services.questions import save
 from cms.services.work import HANDLERS
@@ -376,3 +377,41 @@ def test_the_questions_of_an_import_are_a_list_of_their_own(desk: Desk, session:
     assert "Was it here before?" not in listed
     assert 'name="import"' in listed
     assert 'name="import"' not in desk.client.get("/admin/questions/").text
+
+
+def test_a_large_import_is_undone_by_a_worker(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_undo, "LARGE", 1)
+    desk.upload(("bank.json", bank("First?", "Second?")))
+    batch = desk.batch.id
+    desk.post(f"{batch}/write")
+    desk.work()
+    page = desk.post(f"{batch}/undo").text
+    assert "being undone" in page
+    assert "All of it is taken back at once" in page
+    assert "is being undone already" in desk.post(f"{batch}/undo").text
+    assert len(bodies(session)) == 2
+    desk.work()
+    assert ">undone<" in desk.client.get(f"/admin/imports/{batch}/").text
+    assert bodies(session) == []
+    assert "was undone already" in desk.post(f"{batch}/undo").text
+
+
+def test_a_worker_that_cannot_undo_says_so_on_the_page_of_the_import(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_undo, "LARGE", 0)
+    desk.upload(("bank.json", bank("First?")))
+    batch = desk.batch.id
+    desk.post(f"{batch}/write")
+    desk.work()
+    desk.post(f"{batch}/undo")
+    question = session.scalars(select(Question)).one()
+    save(session, question, content("First?", "Built."), seen_version=1, by=None, at=AT)
+    session.commit()
+    desk.work()
+    page = desk.client.get(f"/admin/imports/{batch}/").text
+    assert "Nothing was undone" in page
+    assert "something was built on it: ‘First?’ was edited" in page
+    assert bodies(session) == ["Built."]

@@ -28,6 +28,7 @@ from cms.services.operations.undoing import undo_bulk
 from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.questions import submit as submit_question
+from cms.services.scheduling import schedule
 from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, make_published, make_question, make_warning
 from tests.web.pages import notes_of, submit
@@ -266,6 +267,8 @@ def test_an_empty_bank_says_where_to_begin(desk: FlaskClient) -> None:
 def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
     desk: FlaskClient, session: Session, bank: dict[str, Question]
 ) -> None:
+    later = AT + timedelta(days=1)
+    schedule(session, bank["draft"], number=1, when=later, by=None, at=AT)
     for planned_at, applied_at in ((AT, None), (AT, AT)):
         made = {"planned_at": planned_at, "applied_at": applied_at, "at": AT}
         batch = ImportBatch(file_name="a.json", sha256="0" * 64, format="json", **made)
@@ -281,6 +284,7 @@ def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
         ("1", "Open corrections"),
         ("1", "Import warnings"),
         ("1", "Unpublished changes"),
+        ("1", "Scheduled"),
         ("1", "Overdue"),
         ("1", "Past the review date"),
         ("1", "Unresolved comments"),

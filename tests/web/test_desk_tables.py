@@ -1,4 +1,4 @@
-"""The desk's other tables: answers, tags, corrections, imports, accounts, audit."""
+"""The desk's other tables: answers, tags, imports, accounts, audit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.models import AuditEvent, Correction, ImportBatch, ImportRow, Tag, User
+from cms.models import AuditEvent, ImportBatch, ImportRow, Tag, User
 from cms.services.corrections import open_correction
 from cms.services.tags import resolve
-from cms.vocabulary import CorrectionKind, CorrectionStatus, Role, RowAction
+from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, make_published, make_question
 from tests.web.pages import fields_of, notes_of, reread, submit
 
@@ -186,126 +186,6 @@ def test_a_contributor_reads_tags_and_does_not_change_them(
     assert client.get("/admin/tags/new/").status_code == 403
     assert client.get(f"/admin/tags/{tag.id}/").status_code == 403
     assert send(client, f"/admin/tags/{tag.id}/delete").status_code == 403
-
-
-# --- corrections -----------------------------------------------------------------------
-
-
-FILED = {
-    "kind": "outdated",
-    "claim": "The port is `8000`.",
-    "explanation": "It is 5000.",
-    "fix": "Port 5000.",
-    "source_url": "https://example.org/port",
-    "source_title": "Ports",
-    "credit": "A reader",
-}
-
-
-def only_correction(session: Session) -> Correction:
-    found = session.scalars(select(Correction).execution_options(populate_existing=True)).one()
-    session.commit()
-    return found
-
-
-def test_a_correction_is_filed_decided_and_public(
-    as_role: AsRole, desk: FlaskClient, session: Session
-) -> None:
-    question = reread(session, make_published(session))
-    uid = question.answers[0].uid
-    reporter = as_role(Role.contributor)
-    address = f"/admin/corrections/new/?question={question.id}"
-    filed = submit(reporter, address, form="form", answer=uid, **FILED)
-    assert filed.location == f"/admin/questions/{question.id}/#corrections"
-    correction = only_correction(session)
-    assert (correction.claim, correction.answer_uid) == ("The port is `8000`.", uid)
-    assert "The port is <code>8000</code>." in reporter.get(filed.location).text
-    details = f"/admin/corrections/{correction.id}/"
-    assert "An editor will decide." in reporter.get(details).text
-    submit(desk, f"/admin/questions/{question.id}/", op="publish", stem="Mended?")
-    accepted = submit(desk, details, form="accept", to=f"{details}accept", reason="Right.")
-    assert notes_of(desk.get(accepted.location).text) == ["Accepted: it goes public with its fix."]
-    correction = only_correction(session)
-    assert (correction.status, correction.fixed_in, correction.number) == ("accepted", 2, 1)
-    assert "It is 5000." in desk.get("/corrections/1").text
-
-
-def test_a_correction_can_name_an_earlier_revision(desk: FlaskClient, session: Session) -> None:
-    question = make_question(session)
-    submit(desk, f"/admin/questions/{question.id}/", stem="Second?")
-    correction = open_correction(
-        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
-    )
-    session.commit()
-    details = f"/admin/corrections/{correction.id}/"
-    submit(desk, details, form="accept", to=f"{details}accept", fixed_in="1")
-    assert only_correction(session).fixed_in == 1
-
-
-def test_a_rejection_needs_its_reason(desk: FlaskClient, session: Session) -> None:
-    question = make_question(session)
-    correction = open_correction(
-        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
-    )
-    session.commit()
-    details = f"/admin/corrections/{correction.id}/"
-    refused = submit(desk, details, form="reject", to=f"{details}reject", reason=" ")
-    assert "the reporter will want to know" in desk.get(refused.location).text
-    submit(desk, details, form="reject", to=f"{details}reject", reason="It is right.")
-    assert only_correction(session).status == CorrectionStatus.rejected
-    page = desk.get(details).text
-    assert "It is right." in page
-    assert "/accept" not in page
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"claim": ""}, "Say what was wrong."),
-        ({"kind": "silly"}, "Not a valid choice."),
-        ({"source_url": "ftp://x"}, "is not a web address"),
-        ({"answer": "00000000-0000-0000-0000-000000000000"}, "has no such answer any more"),
-    ],
-)
-def test_a_corrections_fault_loses_nothing(
-    desk: FlaskClient, session: Session, fields: dict[str, str], message: str
-) -> None:
-    question = make_question(session)
-    address = f"/admin/corrections/new/?question={question.id}"
-    refused = submit(desk, address, form="form", **{**FILED, **fields})
-    assert refused.status_code == 200
-    assert message in refused.text.replace("&#39;", "'")
-    assert fields_of(refused.text, "form")["explanation"] == "It is 5000."
-    assert session.scalar(select(func.count()).select_from(Correction)) == 0
-
-
-def test_corrections_are_filtered_and_searched(desk: FlaskClient, session: Session) -> None:
-    question = make_question(session)
-    for kind in (CorrectionKind.factual, CorrectionKind.editorial):
-        open_correction(session, question, kind=kind, claim=f"A {kind} claim", by=None, at=AT)
-    session.commit()
-    assert len(main_cells(desk.get("/admin/corrections/?status=open").text)) == 2
-    assert main_cells(desk.get("/admin/corrections/?status=accepted").text) == []
-    assert main_cells(desk.get("/admin/corrections/?kind=factual").text) == ["A factual claim"]
-    assert main_cells(desk.get("/admin/corrections/?search=EDITORIAL").text) == [
-        "A editorial claim"
-    ]
-    assert len(main_cells(desk.get("/admin/corrections/?search=view").text)) == 2
-    assert desk.get("/admin/corrections/new/").status_code == 404
-
-
-@pytest.mark.parametrize("verb", ["accept", "reject"])
-def test_a_contributor_does_not_decide(
-    as_role: AsRole, session: Session, send: Send, verb: str
-) -> None:
-    question = make_question(session)
-    correction = open_correction(
-        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
-    )
-    session.commit()
-    client = as_role(Role.contributor)
-    assert send(client, f"/admin/corrections/{correction.id}/{verb}").status_code == 403
-    assert only_correction(session).status == CorrectionStatus.open
 
 
 # --- imports and audit -----------------------------------------------------------

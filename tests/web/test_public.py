@@ -22,7 +22,8 @@ from cms.formats.markdown.bank import read
 from cms.models import Base, Tag
 from cms.services import listing
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.publishing import publish, retire
 from cms.services.questions import save
 from cms.services.tags import save_tag

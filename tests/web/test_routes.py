@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,17 @@ from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
 from cms.models import Comment, ImportBatch, ImportRow, new_uid
-from cms.services import accounts, comments, corrections, decks, inbox, publishing, questions
+from cms.services import (
+    accounts,
+    autosaves,
+    comments,
+    corrections,
+    decks,
+    inbox,
+    publishing,
+    questions,
+    scheduling,
+)
 from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
@@ -76,6 +86,17 @@ def published(session: Session) -> dict[str, Any]:
     return {"id": make_published(session, f"Is this public {next(_numbers)}?").id}
 
 
+def scheduled(session: Session) -> dict[str, Any]:
+    question = make_question(session, f"Is this public soon {next(_numbers)}?")
+    later = datetime.now(UTC) + timedelta(days=1)
+    scheduling.schedule(session, question, number=1, when=later, by=None, at=datetime.now(UTC))
+    return {"id": question.id}
+
+
+def twins(session: Session) -> dict[str, Any]:
+    return {"id": draft(session)["id"], "into": draft(session)["id"]}
+
+
 def retired(session: Session) -> dict[str, Any]:
     question = make_published(session, f"Was this public {next(_numbers)}?")
     publishing.retire(session, [question], by=None, at=AT)
@@ -106,6 +127,16 @@ def correction(session: Session) -> dict[str, Any]:
         session, question, kind=CorrectionKind.factual, claim="It is.", by=None, at=AT
     )
     return {"id": opened.id}
+
+
+def unsaved(session: Session) -> dict[str, Any]:
+    """A text that somebody of whom the table does not know has not saved."""
+    writer = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
+    form_id, fields = new_uid(), [("stem", "Why?")]
+    kept = autosaves.keep(
+        session, writer, None, form_id=form_id, version=0, fields=fields, at=datetime.now(UTC)
+    )
+    return {"key": kept.id}
 
 
 def of_question(session: Session) -> dict[str, Any]:
@@ -279,10 +310,25 @@ ROUTES: dict[str, Route] = {
     ),
     "desk_questions.edit_view": both(DESK, DESK_KEPT, draft, stem="Why?", seen_version="1"),
     "desk_questions.preview": post(DESK, stem="Why?"),
+    # Scripts are told that nobody is logged in; to say who typed is theirs (409).
+    "desk_questions.autosave": post((401, 409, 409, 409), draft, stem="Why?"),
+    "desk_questions.autosave_new": post((401, 409, 409, 409), stem="Why?"),
+    "desk_questions.unsaved_texts": get(DESK),
+    # Nobody finds the text of somebody else.
+    "desk_questions.bring_back": post((LOG_IN, 404, 404, 404), unsaved),
+    "desk_questions.discard": post((LOG_IN, 404, 404, 404), unsaved),
+    "desk_questions.presence": post((401, 200, 200, 200), draft),
+    "desk_questions.leave": post((401, 204, 204, 204), draft),
     "desk_questions.delete": post(DESK_DONE, draft),
     "desk_questions.return_to_draft": post(DESK_DONE, in_review),
     "desk_questions.retire": post(EDITORS_DONE, published),
     "desk_questions.unretire": post(EDITORS_DONE, retired),
+    "desk_questions.publish": both(EDITORS, EDITORS_DONE, draft, number="1"),
+    "desk_questions.unschedule": post(EDITORS_DONE, scheduled),
+    "desk_questions.merge": both(
+        EDITORS, EDITORS_DONE, twins, into="{into}", seen="1", seen_into="1"
+    ),
+    "desk_questions.purge": both(ADMINS, ADMINS_DONE, draft, number="{id}", reason="A wish."),
     "desk_questions.action_view": post(
         EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
     ),
@@ -309,11 +355,12 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.index_view": get(DESK),
     "desk_corrections.export_list": get(DESK, exported(correction)),
     "desk_corrections.create_view": both(
-        DESK, DESK_DONE, of_question, kind="factual", claim="It is."
+        DESK, DESK_KEPT, of_question, kind="factual", claim="It is."
     ),
-    "desk_corrections.details_view": get(DESK, correction),
-    "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
-    "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_corrections.details_view": both(
+        DESK, (401, 403, DONE, DONE), correction, op="accept", fixed_in="1"
+    ),
+    "desk_corrections.next_view": get(DESK_DONE),
     "desk_decks.index_view": get(DESK),
     "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
     "desk_decks.edit_view": both(

@@ -1,4 +1,4 @@
-"""The two jobs of an import: to read and compare a file, and to write what was chosen of it."""
+"""The jobs of an import: to read and compare a file, to write what was chosen, to undo it."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from cms.formats import by_name, detect
 from cms.formats.item import Reading, Row, Upload
 from cms.models import ImportBatch, ImportRow
 from cms.services.chunks import chunks
+from cms.services.imports.import_undo import undo_import
 from cms.services.imports.importing import CHANGED, reading_of, row_values, source_of, write
 from cms.services.imports.planning import Plan, PlannedRow, plan_rows
 from cms.services.imports.uploads import FileHead, head_of
@@ -98,6 +99,16 @@ def write_batch(attempt: Attempt) -> None:
         ]
         for some in chunks(became):
             session.execute(update(ImportRow), some)
+
+
+def undo_batch(attempt: Attempt) -> None:
+    """Undo a batch that was written.
+
+    :raises WrongState: when something was built on it; nothing is undone then
+    """
+    with attempt.finishing() as session:
+        batch = session.get_one(ImportBatch, attempt.payload["batch"])
+        undo_import(session, batch, by=attempt.actor(session), at=attempt.now())
 
 
 class _Shown(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cms.errors import WrongState
 from cms.models import (
@@ -25,8 +25,11 @@ from cms.models import (
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.decks import keep_decks
+from cms.services.errata import free_duplicates
 from cms.services.imports.inserting import insert_rows
-from cms.services.imports.uploads import state_of
+from cms.services.imports.uploads import UNDO, state_of
+from cms.services.jobs import enqueue
+from cms.services.operations.bulk import LARGE
 from cms.services.permissions import require
 from cms.services.questions import lock_all
 from cms.services.releases import open_release
@@ -46,14 +49,7 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     :raises WrongState: when the import was not written, was undone before, something
         was built on it, or the version before wrote it; nothing is undone then
     """
-    require(by, Role.editor, "undo imports")
-    session.flush()
-    session.refresh(batch, with_for_update=True)
-    state = state_of(batch)
-    if state == ImportState.undone:
-        raise WrongState("This import was undone already.")
-    if state != ImportState.imported:
-        raise WrongState("This import was not written, so there is nothing to undo.")
+    _hold_written(session, batch, by=by)
     rows = _written(session, batch)
     if not rows and not any(batch.made.values()):
         raise WrongState(
@@ -88,17 +84,53 @@ def undo_import(session: Session, batch: ImportBatch, *, by: User | None, at: da
     session.expire_all()
 
 
+def undo_later(session: Session, batch: ImportBatch, *, by: User | None, at: datetime) -> None:
+    """Have a worker undo an import: a large one takes longer than a page may.
+
+    :raises WrongState: when the import was not written, was undone, or is being undone
+    """
+    _hold_written(session, batch, by=by)
+    if state_of(batch) == ImportState.undoing:
+        raise WrongState("This import is being undone already.")
+    batch.job = enqueue(session, UNDO, {"batch": batch.id}, by=by, at=at)
+    session.flush()
+
+
+def is_large(session: Session, batch: ImportBatch) -> bool:
+    """Whether an import wrote so many questions that a worker has to undo it."""
+    some = select(ImportRow.id).where(ImportRow.batch_id == batch.id, ImportRow.number.is_not(None))
+    return session.scalar(some.order_by(ImportRow.id).offset(LARGE).limit(1)) is not None
+
+
+def _hold_written(session: Session, batch: ImportBatch, *, by: User | None) -> None:
+    require(by, Role.editor, "undo imports")
+    session.flush()
+    session.refresh(batch, with_for_update=True)
+    if batch.job is not None:
+        session.refresh(batch.job)
+    if batch.undone_at is not None:
+        raise WrongState("This import was undone already.")
+    if batch.applied_at is None:
+        raise WrongState("This import was not written, so there is nothing to undo.")
+
+
 def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str, str]]:
     """Yield what was built on the rows of an import: a stem, and what happened to it since."""
+    other = aliased(Question)
     for some in chunks([row for row in rows if row.question_id is not None]):
         numbers = {row.question_id: row for row in some}
         corrected = _corrected_since(session, numbers)
         published = exists().where(Change.uid == Question.uid)
-        for question, was_public in session.execute(
-            select(Question, published).where(Question.id.in_(numbers)).order_by(Question.id)
+        answers_for_others = exists().where(other.merged_into_id == Question.id)
+        for question, was_public, stands_in in session.execute(
+            select(Question, published, answers_for_others)
+            .where(Question.id.in_(numbers))
+            .order_by(Question.id)
         ):
             row = numbers[question.id]
-            if question.latest_number != row.number:
+            if question.merged_into_id is not None or stands_in:
+                yield question.stem, "was merged with another"
+            elif question.latest_number != row.number:
                 yield question.stem, "was edited"
             elif was_public if row.before is None else _is_public(question, row):
                 yield question.stem, "was published"
@@ -176,6 +208,7 @@ def _delete_questions(
         ]
         if events:
             session.execute(insert(AuditEvent), events)
+        free_duplicates(session, Correction.question_id.in_(some))
         session.execute(
             delete(Question)
             .where(Question.id.in_(some))
@@ -194,6 +227,7 @@ def _restore(
     """Give questions the texts that they had before the rows, and their provenance."""
     held = {row.question_id: row for row in rows if row.question_id is not None}
     corrections = [uid for row in rows for uid in (row.before or {}).get("corrections", [])]
+    free_duplicates(session, Correction.uid.in_(corrections))
     session.execute(delete(Correction).where(Correction.uid.in_(corrections)))
     session.execute(
         delete(ImportWarning).where(

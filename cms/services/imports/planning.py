@@ -278,9 +278,11 @@ class _Planner:
         """Compare a row with the question that it means."""
         drops = row.drops
         planned.question_id = question.id
-        if question.merged_into_id is not None:
+        if question.merged_into is not None:
             planned.action = RowAction.conflict
-            planned.message = "This question was merged into another one; edit that one."
+            planned.message = (
+                f"This question was merged into '{question.merged_into.slug}'; edit that one."
+            )
             return planned
         planned.seen_version = question.latest_number
         verdict = judge(

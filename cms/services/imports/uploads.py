@@ -30,6 +30,7 @@ from cms.vocabulary import ImportState, JobState, Role, RowAction
 
 PLAN = "import.plan"
 WRITE = "import.write"
+UNDO = "import.undo"
 
 TEXTS_KEPT = timedelta(days=90)
 """How long an import that was written can be done again with its mended rows."""
@@ -139,7 +140,7 @@ def state_of(batch: ImportBatch) -> ImportState:
     if batch.undone_at is not None:
         return ImportState.undone
     if batch.applied_at is not None:
-        return ImportState.imported
+        return ImportState.undoing if busy else ImportState.imported
     if batch.planned_at is None:
         return ImportState.reading if busy else ImportState.failed
     return ImportState.writing if busy else ImportState.waiting

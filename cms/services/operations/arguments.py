@@ -14,6 +14,7 @@ from cms.formats.checks import tag_faults
 from cms.formats.item import TagItem
 from cms.models import BulkOperation, Tag, User
 from cms.services.people import find_active
+from cms.services.scheduling import refuse_past, utc_time
 from cms.services.tags import resolve
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
@@ -23,7 +24,12 @@ PEOPLE = ("assignee", "reviewer")
 
 
 def checked(
-    session: Session, name: str, asks: tuple[str, ...], arguments: Mapping[str, str]
+    session: Session,
+    name: str,
+    asks: tuple[str, ...],
+    arguments: Mapping[str, str],
+    *,
+    at: datetime,
 ) -> dict[str, Any]:
     """Return what the verb `name` asks for, checked, as JSON.
 
@@ -42,6 +48,10 @@ def checked(
     for each in DAYS:
         if typed.get(each):
             found[each] = day(typed[each], field=each).isoformat()
+    if "when" in asks:
+        when = utc_time(typed["when"])
+        refuse_past(when, at)
+        found["when"] = when.strftime("%Y-%m-%d %H:%M")
     for each in PEOPLE:
         account = find_active(session, typed.get(each, ""), field=each)
         if account is not None:
@@ -68,6 +78,8 @@ def given(
     for each in DAYS:
         if each in found:
             found[each] = date.fromisoformat(found[each]) if found[each] else None
+    if "when" in found:
+        found["when"] = utc_time(found["when"])
     for each in PEOPLE:
         if each in found:
             found.setdefault(f"{each}_id", None)

@@ -67,6 +67,22 @@ VERBS: dict[str, Verb] = {
         verbs.publish,
         warning="Readers will see their newest text at once.",
     ),
+    "publish_at": Verb(
+        "Publish at a time",
+        "Scheduled for {when} UTC",
+        Role.editor,
+        verbs.publish_at,
+        ("when",),
+        warning="What is their newest text now goes public then; what is saved later does not. "
+        "It takes the place of any schedule that they have.",
+    ),
+    "unschedule": Verb(
+        "Take back the schedule",
+        "Took back the schedules",
+        Role.editor,
+        verbs.unschedule,
+        warning="They stay as they are until somebody publishes them.",
+    ),
     "submit": Verb("Submit for review", "Submitted for review", Role.contributor, verbs.submit),
     "return": Verb("Return to draft", "Returned to draft", Role.contributor, verbs.return_to_draft),
     "retire": Verb(
@@ -200,7 +216,7 @@ def begin(
     """
     verb = find_verb(name)
     allowed(by, verb)
-    checked = arguments.checked(session, name, verb.asks, typed)
+    checked = arguments.checked(session, name, verb.asks, typed, at=at)
     operation = BulkOperation(verb=name, arguments=checked, by_id=by.id if by else None, at=at)
     session.add(operation)
     session.flush()

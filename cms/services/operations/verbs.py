@@ -13,20 +13,38 @@ from msgspec.structs import replace
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, WrongState
+from cms.errors import CmsError, NotPublishable, WrongState
 from cms.formats.item import Content
-from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
+from cms.models import (
+    BulkRow,
+    Change,
+    Correction,
+    ImportWarning,
+    Question,
+    Release,
+    User,
+    Withdrawal,
+)
 from cms.services import news, publishing, shelf
 from cms.services.audit import record
 from cms.services.care import put_care
 from cms.services.chunks import chunks
+from cms.services.errata import free_duplicates
 from cms.services.news import Bulletin, Topic
 from cms.services.operations.keeping import keep_rows
 from cms.services.operations.states import Kept, State, packed, state_of
-from cms.services.permissions import require_writer
-from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
+from cms.services.permissions import needs_another, require_writer
+from cms.services.questions import (
+    MERGED,
+    STANDS_IN,
+    WAS_PUBLIC,
+    answers_for_others,
+    lock_all,
+    move,
+)
 from cms.services.releases import open_release
 from cms.services.rewriting import Rewriting, current_contents, rewrite
+from cms.services.scheduling import clear_schedule, set_schedule
 from cms.services.warnings import acknowledge, is_open
 from cms.vocabulary import ChangeKind, Difficulty, Origin, RowAction, Stage
 
@@ -140,12 +158,15 @@ def delete_drafts(work: Work) -> None:
     for questions in work.rounds():
         uids = [question.uid for question in questions]
         public = set(session.scalars(select(Change.uid).where(Change.uid.in_(uids))))
+        standing_in = answers_for_others(session, [question.id for question in questions])
         gone: list[Question] = []
         for question in questions:
             try:
                 require_writer(work.by, question)
                 if question.uid in public:
                     raise WrongState(WAS_PUBLIC)
+                if question.id in standing_in:
+                    raise WrongState(STANDS_IN)
             except CmsError as error:
                 work.leave(question, str(error))
             else:
@@ -165,6 +186,7 @@ def delete_drafts(work: Work) -> None:
                 operation=work.operation,
             )
             session.expunge(question)
+        free_duplicates(session, Correction.question_id.in_(ids))
         session.execute(
             delete(Question)
             .where(Question.id.in_(ids))
@@ -213,6 +235,9 @@ def _each(change: Callable[[Work, Question], None], topic: Topic | None = None) 
                 was = state_of(question)
                 try:
                     change(work, question)
+                except NotPublishable as error:
+                    work.leave(question, " ".join(error.reasons))
+                    continue
                 except CmsError as error:
                     work.leave(question, str(error))
                     continue
@@ -257,6 +282,19 @@ return_to_draft = _each(
 unretire = _each(
     lambda work, question: publishing.revive(work.session, question, by=work.by, at=work.at)
 )
+publish_at = _each(
+    lambda work, question: set_schedule(
+        work.session,
+        question,
+        number=question.latest_number,
+        when=work.given["when"],
+        by=work.by,
+        at=work.at,
+    )
+)
+unschedule = _each(
+    lambda work, question: clear_schedule(work.session, question, by=work.by, at=work.at)
+)
 set_review_date = _set_care("review_by")
 set_due_date = _set_care("due_on")
 assign = _set_care("assignee_id", news.ASSIGNED)
@@ -270,17 +308,19 @@ def _rewriting(change: Callable[[Content, dict[str, Any]], Content], unchanged: 
     """Make a verb that changes tags or difficulty.
 
     What is published without unpublished changes goes live at once. Where there
-    are some, the change joins them and waits.
+    are some, the change joins them and waits; so it does where somebody else has
+    to publish it.
     """
 
     def perform(work: Work) -> None:
         went_live: list[int] = []
+        waits = needs_another(work.session, work.by)
         for questions in work.rounds():
             changed, was = _changed(work, questions, change, unchanged)
             live = {
                 question.id: work.open_release()
                 for question in (each.question for each in changed)
-                if question.published_number == question.latest_number
+                if not waits and question.published_number == question.latest_number
             }
             rewrite(
                 work.session,

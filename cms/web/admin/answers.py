@@ -34,6 +34,8 @@ from cms.web.admin.base import (
 from cms.web.admin.editor import may_write, opened
 from cms.web.admin.exports import ExportedList
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.kept import unsaved_notice
+from cms.web.admin.presence import company
 from cms.web.admin.warnings import notes_on
 
 # Characters of a body that the list reads.
@@ -131,6 +133,8 @@ class AnswersView(ExportedList):
             answer=answer,
             editable=may_write(question),
             notes=notes_on(question, form),
+            kept=unsaved_notice(question),
+            **company(question, form),
         )
 
     @expose("/<id>/delete", methods=("POST",))

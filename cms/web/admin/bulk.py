@@ -22,7 +22,7 @@ from cms.services import people
 from cms.services.operations import bulk
 from cms.services.operations.arguments import PEOPLE
 from cms.services.operations.bulk import VERBS, Verb
-from cms.services.permissions import may
+from cms.services.permissions import may, needs_another
 from cms.vocabulary import Difficulty, RowAction
 from cms.web.admin.base import PAGE_SIZE, actor, now, transaction
 from cms.web.admin.exports import ExportedList
@@ -38,6 +38,8 @@ GROUPS = (
         "Publishing",
         {
             "publish": "Publish {}",
+            "publish_at": "Publish {} at a time",
+            "unschedule": "Take back the schedule of {}",
             "submit": "Submit {} for review",
             "return": "Return {} to draft",
             "retire": "Retire {}",
@@ -125,6 +127,7 @@ class BulkPages(ExportedList):
             choices=_choices(verb),
             problem=problem,
             large=bulk.LARGE,
+            waits=needs_another(db.session(), actor()),
             back=back,
         )
 

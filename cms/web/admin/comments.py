@@ -81,7 +81,7 @@ class CommentPages(EditorPages):
         question = find(Question, id, "question")
         thread = find(Comment, key, "thread")
         if thread.question_id == question.id:
-            self._attempt(verb, thread, done)
+            self.attempt(verb, thread, done)
         else:
             flash("This question has no such thread.", "error")
         return redirect(self.get_url(".comments", id=question.id), 303)

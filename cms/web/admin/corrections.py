@@ -1,34 +1,29 @@
-"""The corrections: file one about a question; accept it with the revision that has it right."""
+"""The corrections: the list of them, and the form that files one about a question."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.form import BaseForm
-from flask_admin.helpers import get_redirect_target
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, joinedload
-from wtforms import SelectField, StringField, TextAreaField
 
-from cms.errors import CmsError, InvalidInput
-from cms.formats.item import SourceItem
+from cms.errors import InvalidInput, NotFound, WrongState
+from cms.extensions import db
 from cms.models import Correction, Question
 from cms.services import corrections, mywork
-from cms.vocabulary import CorrectionKind, CorrectionStatus, Role
-from cms.web.admin.base import (
-    ListFilter,
-    actor,
-    find,
-    hits,
-    now,
-    put_beside,
-    transaction,
-)
-from cms.web.admin.editor import OFFERED_REVISIONS, opened, rendered
+from cms.services.content import revision_content
+from cms.services.proposals import parts_of
+from cms.vocabulary import CorrectionKind, CorrectionStatus
+from cms.web.admin.base import ListFilter, actor, find, hits, now, transaction
+from cms.web.admin.deciding import DecisionPages
+from cms.web.admin.editor import opened, rendered
 from cms.web.admin.exports import ExportedList
+from cms.web.filing import FilingForm
 
 KINDS = {
     CorrectionKind.factual: "factual: it was wrong",
@@ -36,22 +31,16 @@ KINDS = {
     CorrectionKind.technical: "technical: the code or a command fails",
     CorrectionKind.editorial: "editorial: the words were damaged or unclear",
 }
+# An undecided correction that is older is shown as late.
+LATE = timedelta(days=14)
 
 
-class CorrectionForm(BaseForm):
-    kind = SelectField("Kind", choices=[(kind.value, words) for kind, words in KINDS.items()])
-    answer = SelectField("Where", validate_choice=False)
-    claim = TextAreaField(
-        "What was claimed", description="Quote the passage. Markdown; readers will see it."
-    )
-    explanation = TextAreaField("In fact", description="What is true instead, and why.")
-    fix = TextAreaField("Fixed", description="How the text is to be mended.")
-    source_url = StringField("Source, address", description="Where it can be checked.")
-    source_title = StringField("Source, title")
-    credit = StringField("Credit", description="Who found it, if readers are to know.")
+def _age(value: str) -> ColumnElement[bool]:
+    edge = now() - LATE
+    return Correction.created_at < edge if value == "old" else Correction.created_at >= edge
 
 
-class CorrectionsView(ExportedList):
+class CorrectionsView(DecisionPages, ExportedList):
     """Every correction; the open ones wait for a decision."""
 
     title = "Corrections"
@@ -82,12 +71,17 @@ class CorrectionsView(ExportedList):
             [("undecided", "not decided yet")],
             quiet=True,
         ),
+        ListFilter(
+            "age",
+            "Age",
+            _age,
+            [("new", f"at most {LATE.days} days"), ("old", f"over {LATE.days} days")],
+        ),
     )
     loading = (
         contains_eager(Correction.question).load_only(Question.stem),
         joinedload(Correction.reporter),
     )
-    roles = {"accept": Role.editor, "reject": Role.editor}
 
     def rows(self) -> Select[Any]:
         return select(Correction).join(Correction.question)
@@ -103,91 +97,72 @@ class CorrectionsView(ExportedList):
             )
         )
 
+    def default_order(self, search: str | None) -> list[Any]:
+        """Who waits longest stands first; of what is decided, or of all, the newest does."""
+        if request.args.get("status") in {CorrectionStatus.open, CorrectionStatus.held}:
+            return [Correction.created_at, Correction.id]
+        return super().default_order(search)
+
+    def is_late(self, correction: Correction) -> bool:
+        """Whether a correction waits for its decision for too long."""
+        return correction.status == CorrectionStatus.open and (now() - correction.created_at > LATE)
+
+    # --- filing one ------------------------------------------------------------------
+
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ResponseReturnValue:
-        """File a correction of the question that `?question=` names."""
+        """File a correction of the question that `?question=` names, of its text at `?where=`."""
         question = find(Question, request.args.get("question", ""), "question")
-        form = CorrectionForm(request.form if request.method == "POST" else None)
-        form.answer.choices = [
-            ("", "the question, or all of it"),
-            *(
-                (each.uid, f"answer {index}" + (f" ‘{each.label}’" if each.label else ""))
-                for index, each in enumerate(question.answers, start=1)
-            ),
-        ]
-        problems: list[str] = []
-        if request.method == "POST" and form.validate():
-            try:
-                self._file(question, form)
-            except InvalidInput as error:
-                problems = put_beside(form, error)
-            else:
-                flash("Filed. It waits for an editor's decision.", "success")
-                url = self.get_url("desk_questions.edit_view", id=question.id)
-                return redirect(f"{url}#corrections", 303)
+        if request.method != "POST":
+            seen = question.latest_number
+            parts = parts_of(revision_content(db.session(), question, seen))
+            return self._form(
+                question, FilingForm.opened(parts, seen, request.args.get("where", ""))
+            )
+        seen = _seen(question, request.form.get("seen_in", ""))
+        parts = parts_of(revision_content(db.session(), question, seen))
+        form = FilingForm.posted(parts, seen, request.form)
+        if request.form.get("op") == "add-source":
+            return self._form(question, form, unsaved=True)
+        try:
+            with transaction() as session:
+                corrections.open_correction(
+                    session,
+                    question,
+                    **form.filing(),
+                    fix=form.fix,
+                    credit=form.credit,
+                    by=actor(),
+                    at=now(),
+                )
+        except InvalidInput as error:
+            form.refuse(error)
+        except WrongState as error:
+            form.errors[""] = str(error)
+        except IntegrityError:
+            form.errors[""] = "This form was sent twice at this moment. Send it once more."
+        else:
+            flash("Filed. It waits for an editor's decision.", "success")
+            url = self.get_url("desk_questions.edit_view", id=question.id)
+            return redirect(f"{url}#corrections", 303)
+        return self._form(question, form, unsaved=True)
+
+    def _form(self, question: Question, form: FilingForm, *, unsaved: bool = False) -> str:
         return self.render(
             "admin/corrections/new.html",
             question=question,
             form=form,
-            problems=problems,
+            unsaved=unsaved,
+            kinds=[(kind.value, words) for kind, words in KINDS.items()],
             rendered=rendered(opened(question)),
         )
 
-    def _file(self, question: Question, form: CorrectionForm) -> None:
-        url, title = (form.source_url.data or "").strip(), (form.source_title.data or "").strip()
-        with transaction() as session:
-            corrections.open_correction(
-                session,
-                question,
-                kind=CorrectionKind(form.kind.data),
-                claim=form.claim.data or "",
-                explanation=form.explanation.data or "",
-                fix=form.fix.data or "",
-                answer_uid=form.answer.data or None,
-                sources=[SourceItem(url=url, title=title)] if url or title else [],
-                credit=form.credit.data or "",
-                by=actor(),
-                at=now(),
-            )
 
-    @expose("/<id>/")
-    def details_view(self, id: str) -> ResponseReturnValue:
-        correction = find(Correction, id, "correction")
-        question = correction.question
-        labels = {
-            each.uid: f"answer {index}" + (f" ‘{each.label}’" if each.label else "")
-            for index, each in enumerate(question.answers, start=1)
-        }
-        return self.render(
-            "admin/corrections/details.html",
-            correction=correction,
-            question=question,
-            answer_labels=labels,
-            offered_revisions=list(range(question.latest_number, 0, -1))[:OFFERED_REVISIONS],
-            rendered=rendered(opened(question)),
-        )
-
-    @expose("/<id>/accept", methods=("POST",))
-    def accept(self, id: str) -> ResponseReturnValue:
-        number = request.form.get("fixed_in", "")
-        chosen = int(number) if number.isdecimal() and len(number) < 10 else None
-
-        return self._decide(
-            id, corrections.accept, "Accepted: it goes public with its fix.", fixed_in=chosen
-        )
-
-    @expose("/<id>/reject", methods=("POST",))
-    def reject(self, id: str) -> ResponseReturnValue:
-        return self._decide(id, corrections.reject, "Rejected.")
-
-    def _decide(self, id: str, verb: Any, done: str, **more: Any) -> ResponseReturnValue:
-        correction = find(Correction, id, "correction")
-        reason = request.form.get("reason", "")
-        try:
-            with transaction() as session:
-                verb(session, correction, reason=reason, by=actor(), at=now(), **more)
-        except CmsError as error:
-            flash(str(error), "error")
-        else:
-            flash(done, "success")
-        return redirect(get_redirect_target() or self.get_url(".details_view", id=id), 303)
+def _seen(question: Question, number: str) -> int:
+    """Return the revision that the reporter saw; the newest where the form names none."""
+    seen = int(number) if number.isdecimal() and len(number) < 10 else question.latest_number
+    try:
+        revision_content(db.session(), question, seen)
+    except NotFound:
+        return question.latest_number
+    return seen

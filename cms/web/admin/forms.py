@@ -22,7 +22,11 @@ _ANSWER_FIELD = re.compile(r"answers\[(\d{1,4})\]\.(uid|label|applies_to|body)")
 _SOURCE_FIELD = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.(url|title|accessed_on)")
 _ANSWER_STEP = re.compile(r"answers\[(\d{1,4})\]\.(up|down|remove|add-source)")
 _SOURCE_STEP = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.remove")
-_PART = re.compile(r"answers/([0-9a-f-]{1,36})/(body|label|applies_to|sources)")
+_LINES = (
+    *("stem", "slug", "context", "difficulty", "tags", "summary"),
+    *("seen_version", "base", "form_id"),
+)
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _TAG_SEPARATOR = re.compile(r"[,;\n]")
 
 
@@ -94,7 +98,13 @@ class AnswerFields:
 
 @dataclass
 class QuestionForm:
-    """A question as typed. `errors` maps a field's name to what is wrong and what to do."""
+    """A question as typed. `errors` maps a field's name to what is wrong and what to do.
+
+    `seen_version` is the revision over which it may be saved. Where somebody
+    saved in between, `base` is the one on which the text was begun, and
+    `settled` the keys of the places that were decided. The form of a new
+    question has a `form_id`.
+    """
 
     stem: str = ""
     slug: str = ""
@@ -103,6 +113,9 @@ class QuestionForm:
     tags: str = ""
     summary: str = ""
     seen_version: str = ""
+    base: str = ""
+    form_id: str = ""
+    settled: list[str] = field(default_factory=list)
     answers: list[AnswerFields] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -136,19 +149,26 @@ class QuestionForm:
         for (index, _), source in sorted(sources.items(), key=lambda pair: pair[0]):
             answers.setdefault(index, AnswerFields()).sources.append(source)
 
-        def line(name: str) -> str:
-            return normalize_text(data.get(name, ""))
-
-        return cls(
-            stem=line("stem"),
-            slug=line("slug"),
-            context=line("context"),
-            difficulty=line("difficulty"),
-            tags=line("tags"),
-            summary=line("summary"),
-            seen_version=line("seen_version"),
+        form = cls(
+            settled=[normalize_text(key) for key in data.getlist("settled")],
             answers=[answers[index] for index in sorted(answers)],
         )
+        for name in _LINES:
+            setattr(form, name, normalize_text(data.get(name, "")))
+        return form
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return what a browser would send of this form, as `posted` reads it."""
+        found = [(name, getattr(self, name)) for name in _LINES if getattr(self, name)]
+        found += [("settled", key) for key in self.settled]
+        for index, answer in enumerate(self.answers):
+            path = f"answers[{index}]"
+            names = ("uid", "label", "applies_to", "body")
+            found += [(f"{path}.{name}", getattr(answer, name)) for name in names]
+            for number, source in enumerate(answer.sources):
+                place = f"{path}.sources[{number}]"
+                found += [(f"{place}.{name}", value) for name, value in vars(source).items()]
+        return found
 
     def step(self, name: str) -> bool:
         """Add, remove or move a part, as a button named it; False if there is no such step."""
@@ -184,12 +204,22 @@ class QuestionForm:
         return list(dict.fromkeys(slug for slug in written if slug))
 
     @property
+    def begun(self) -> int:
+        """The number of the revision on which the text was begun; 0 if the form does not say."""
+        return number(self.base) if self.base else self.seen_number
+
+    @property
+    def seen_number(self) -> int:
+        """As `seen`; 0 if the form does not say."""
+        return number(self.seen_version)
+
+    @property
     def seen(self) -> int:
         """The number of the newest revision that the editor saw.
 
         :raises InvalidInput: when the form does not say
         """
-        if not re.fullmatch(r"\d{1,9}", self.seen_version):
+        if not _NUMBER.fullmatch(self.seen_version):
             raise InvalidInput(
                 "The form does not say which revision it was opened with. "
                 "Open the question anew and put your changes there."
@@ -272,37 +302,6 @@ class QuestionForm:
             ],
         )
 
-    def take(self, key: str, theirs: Content) -> bool:
-        """Replace one part by what the bank holds; `key` as in `cms.services.diff.parts`.
-
-        Returns whether there is such a part.
-        """
-        self._drop_blanks()
-        other = QuestionForm.of(theirs, seen_version=0)
-        if key in {"stem", "slug", "context", "difficulty", "tags"}:
-            setattr(self, key, getattr(other, key))
-            return True
-        if key == "order":
-            rank = {answer.uid: place for place, answer in enumerate(other.answers)}
-            self.answers.sort(key=lambda answer: rank.get(answer.uid, len(rank)))
-            return True
-        found = _PART.fullmatch(key)
-        if not found:
-            return False
-        uid, name = found[1], found[2]
-        held = next((answer for answer in other.answers if answer.uid == uid), None)
-        mine = next((answer for answer in self.answers if answer.uid == uid), None)
-        if held and mine:
-            setattr(mine, name, getattr(held, name))
-        elif held:
-            self.answers.append(held)
-        elif mine:
-            self.answers.remove(mine)
-        elif uid.isdecimal() and int(uid) < len(self.answers):
-            # An answer that only this form has: theirs is to have none.
-            del self.answers[int(uid)]
-        return True
-
     def refuse(self, error: InvalidInput) -> None:
         """Put an error's messages beside their fields; '' collects those that have none."""
         found = error.faults if isinstance(error, InvalidContent) else [(error.field, str(error))]
@@ -333,6 +332,11 @@ class QuestionForm:
                 found[f"{path}.sources[{number}].title"] = f"{source}, title"
                 found[f"{path}.sources[{number}].accessed_on"] = f"{source}, date"
         return found
+
+
+def number(written: str) -> int:
+    """Return a revision's number from a form; 0, which no revision has, for anything else."""
+    return int(written) if _NUMBER.fullmatch(written) else 0
 
 
 def _difficulty(written: str) -> Difficulty | None:

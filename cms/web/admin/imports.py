@@ -20,7 +20,7 @@ from cms.formats import FORMATS
 from cms.formats.csv import inert
 from cms.models import ImportBatch, ImportRow, Question
 from cms.services.imports import uploads
-from cms.services.imports.import_undo import undo_import
+from cms.services.imports.import_undo import is_large, undo_import, undo_later
 from cms.services.imports.importing import new_decks
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
@@ -224,6 +224,8 @@ class ImportsView(ImportRowPages, TableView):
 
     @expose("/<id>/undo", methods=("POST",))
     def undo(self, id: str) -> ResponseReturnValue:
+        if is_large(db.session(), find(ImportBatch, id, "import")):
+            return self._attempt(id, undo_later)
         return self._attempt(id, undo_import, "Undone: the bank is as it was before this import.")
 
     @expose("/<id>/discard", methods=("POST",))
@@ -268,6 +270,8 @@ def progress_of(batch: ImportBatch) -> tuple[str, int, int | None]:
         return "", 0, None
     if job.state == "queued":
         return "Waiting for a worker …", 0, None
+    if uploads.state_of(batch) == ImportState.undoing:
+        return "Taking it back …", 0, None
     if job.total is None:
         reading = uploads.state_of(batch) == ImportState.reading
         return ("Reading the file …" if reading else "Comparing once more …"), 0, None

@@ -10,6 +10,7 @@ from sqlalchemy import CompoundSelect, or_, select, union_all
 from sqlalchemy.orm import Session, joinedload
 
 from cms.models import AuditEvent, BulkOperation, ImportBatch
+from cms.services.corrections import READER
 from cms.services.operations.bulk import VERBS
 from cms.vocabulary import RowAction
 from cms.web.admin.subjects import Subject, subjects
@@ -28,7 +29,11 @@ DEEDS = {
     "question.submit": ("submitted", "questions"),
     "question.return": ("returned", "questions"),
     "question.publish": ("published", "questions"),
+    "question.schedule": ("scheduled", "questions"),
+    "question.unschedule": ("took back the schedule of", "questions"),
     "question.retire": ("retired", "questions"),
+    "question.merge": ("merged away", "questions"),
+    "question.purge": ("purged", "questions"),
     "question.unretire": ("brought back", "questions"),
     "question.undo": ("undid a change of", "questions"),
     "comment.post": ("commented on", "questions"),
@@ -36,6 +41,9 @@ DEEDS = {
     "correction.open": ("filed a correction:", "corrections"),
     "correction.accept": ("accepted a correction:", "corrections"),
     "correction.reject": ("rejected a correction:", "corrections"),
+    "correction.hold": ("held a correction:", "corrections"),
+    "correction.duplicate": ("set aside a correction:", "corrections"),
+    "correction.reopen": ("reopened a correction:", "corrections"),
     "deck.create": ("made the deck", "decks"),
     "deck.save": ("changed the deck", "decks"),
     "deck.delete": ("deleted the deck", "decks"),
@@ -92,7 +100,7 @@ def deeds(events: Iterable[AuditEvent]) -> list[Deed]:
     """Return events, the newest first, with runs of the same deed by one account as one."""
     found: list[Deed] = []
     for event in events:
-        who = event.actor.name if event.actor else "The command line"
+        who = event.actor.name if event.actor else _nobody(event)
         if event.action in WHOLE:
             found += _whole(event, who)
             continue
@@ -106,6 +114,10 @@ def deeds(events: Iterable[AuditEvent]) -> list[Deed]:
             gone = Subject("", event.data["slug"], 0) if event.action == "deck.delete" else None
             found.append(Deed(who, event.action, words, {event.object}, event.at, gone))
     return found
+
+
+def _nobody(event: AuditEvent) -> str:
+    return "A reader" if event.data.get("from") == READER else "The command line"
 
 
 def _whole(event: AuditEvent, who: str) -> list[Deed]:

@@ -21,6 +21,10 @@ from cms.web.admin.care import CarePages
 from cms.web.admin.comments import CommentPages
 from cms.web.admin.filters import PersonFilter
 from cms.web.admin.history import HistoryPages
+from cms.web.admin.merging import MergePages
+from cms.web.admin.presence import PresencePages
+from cms.web.admin.unsaved import UnsavedPages
+from cms.web.admin.workflow import WorkflowPages
 
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
@@ -38,6 +42,7 @@ STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
         lambda: and_(Question.published_number.is_not(None), queues.alive()),
     ),
     "changed": ("with unpublished changes", queues.has_unpublished_changes),
+    "scheduled": ("scheduled", queues.is_scheduled),
     "retired": ("retired", lambda: Question.retired_at.is_not(None)),
 }
 
@@ -86,7 +91,16 @@ REVIEW: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
 }
 
 
-class QuestionsView(CarePages, CommentPages, HistoryPages, BulkPages):
+class QuestionsView(
+    UnsavedPages,
+    PresencePages,
+    WorkflowPages,
+    MergePages,
+    CarePages,
+    CommentPages,
+    HistoryPages,
+    BulkPages,
+):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"
@@ -154,6 +168,8 @@ class QuestionsView(CarePages, CommentPages, HistoryPages, BulkPages):
             Question.stage,
             Question.published_number,
             Question.latest_number,
+            Question.scheduled_number,
+            Question.scheduled_at,
             Question.retired_at,
             Question.merged_into_id,
             Question.due_on,

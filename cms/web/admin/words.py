@@ -25,10 +25,22 @@ _STEPS = (
 def init_words(app: Flask) -> None:
     """Install the filters that the desk's templates use."""
     app.add_template_filter(ago)
+    app.add_template_filter(to_the_minute)
     app.add_template_filter(excerpt)
     app.add_template_filter(exact)
     app.add_template_filter(pills)
     app.add_template_filter(is_past)
+    app.add_template_global(utc_now)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def to_the_minute(value: datetime) -> str:
+    """Return a time in words, to the minute: '27 Nov 2026, 09:00 UTC'."""
+    exact = value.astimezone(UTC)
+    return f"{day(exact)}, {exact:%H:%M} UTC"
 
 
 def ago(value: datetime, since: datetime | None = None) -> Markup:
@@ -71,8 +83,11 @@ def is_past(limit: date) -> bool:
     return limit < today()
 
 
-def pills(question: Question) -> list[tuple[str, str]]:
-    """Return a question's state as (class, words): one word, and what else to know."""
+def pills(question: Question, fully: bool = False) -> list[tuple[str, str]]:
+    """Return a question's state as (class, words): one word, and what else to know.
+
+    `fully` says of a schedule what goes public when, which is too long for a list.
+    """
     if question.merged_into_id is not None:
         return [("gone", "merged")]
     if question.status == Status.retired:
@@ -88,4 +103,16 @@ def pills(question: Question) -> list[tuple[str, str]]:
         found.append(("review", "in review"))
     else:
         found.append(("draft", "draft"))
+    if question.scheduled_at is not None:
+        found.append(_scheduled(question, question.scheduled_at, fully=fully))
     return found
+
+
+def _scheduled(question: Question, when: datetime, *, fully: bool) -> tuple[str, str]:
+    """Return the pill of a schedule; one that is overdue waits for a worker, or for ever."""
+    kind, words = ("warm", "overdue") if when < utc_now() else ("review", "scheduled")
+    if not fully:
+        return kind, words
+    goes = "was to go public" if kind == "warm" else "goes public"
+    words = to_the_minute(when).replace(f" {utc_now().year}", "")
+    return kind, f"{goes} {words} (revision {question.scheduled_number})"

@@ -1,8 +1,12 @@
-// The editor of a question: answers that move, a preview while one types, text that is not lost.
+// The editor of a question: answers that move, keys, tags as chips, a preview while one types.
 
 const form = document.getElementById('editor');
 const answers = document.getElementById('answers');
-const saved = document.getElementById('saved');
+
+// Other scripts of the page hear of what changes without being typed.
+function changed() {
+  form.dispatchEvent(new CustomEvent('desk:changed'));
+}
 
 // --- answers and sources: the same steps that the server does for the plain form -----
 
@@ -263,128 +267,21 @@ async function render() {
   const mine = ++turn;
   const response = await fetch(form.dataset.preview, { method: 'POST', body: new FormData(form) }).catch(() => null);
   if (mine !== turn) return;
-  if (!response?.ok || response.redirected) {
-    note('the preview waits: you may have been logged out');
-    return;
-  }
-  preview.innerHTML = await response.text();
+  // Where the server does not answer, what is kept says so.
+  if (response?.ok && !response.redirected) preview.innerHTML = await response.text();
 }
 
-// --- nothing typed is lost -----------------------------------------------------------------------
-
-const HELD = 'desk-draft:';
-const key = form.dataset.key;
-const version = form.elements.seen_version.value;
-const draftName = `${HELD}${key}`;
-const pendingName = `desk-pending:${key}`;
-const first = fingerprint();
-let dirty = 'unsaved' in form.dataset;
-let sent = false;
-
-function fields() {
-  return [...new FormData(form)].filter(([name, value]) => typeof value === 'string' && name !== 'csrf_token' && name !== 'url');
-}
-
-function fingerprint() {
-  return JSON.stringify(fields().filter(([name]) => name !== 'summary'));
-}
-
-function note(text) {
-  if (saved) saved.textContent = text;
-}
-
-function changed() {
-  dirty = 'unsaved' in form.dataset || fingerprint() !== first;
-  note(dirty ? 'not saved' : '');
+function renderSoon() {
   clearTimeout(timer);
-  timer = setTimeout(() => {
-    keep();
-    if (preview && form.dataset.preview) render();
-  }, 500);
+  timer = setTimeout(render, 500);
 }
 
-function keep() {
-  if (!dirty) {
-    sessionStorage.removeItem(draftName);
-    return;
-  }
-  try {
-    sessionStorage.setItem(draftName, JSON.stringify({ version, at: Date.now(), fields: fields() }));
-    note('not saved; kept in this tab');
-  } catch {
-    note('not saved');
-  }
+if (preview && form.dataset.preview) {
+  form.addEventListener('input', renderSoon);
+  form.addEventListener('desk:changed', renderSoon);
 }
 
 form.addEventListener('input', (event) => {
-  changed();
   const card = event.target.closest('#answers [data-answer]');
   if (card) describe(card, [...answers.querySelectorAll('[data-answer]')].indexOf(card));
 });
-form.addEventListener('submit', (event) => {
-  if (event.submitter?.matches('[data-inplace]')) return;
-  sent = true;
-  keep();
-  sessionStorage.setItem(pendingName, version);
-});
-addEventListener('pageshow', () => { sent = false; });
-addEventListener('beforeunload', (event) => {
-  if (!dirty || sent) return;
-  // Whoever leaves sooner than the next pause in typing finds the text again, too.
-  keep();
-  event.preventDefault();
-});
-document.querySelector('[data-discard]')?.addEventListener('click', () => {
-  dirty = false;
-  sessionStorage.removeItem(draftName);
-});
-
-// A draft from before: drop it if it was saved since, else offer it.
-const restorable = document.getElementById('restorable');
-const pending = sessionStorage.getItem(pendingName);
-sessionStorage.removeItem(pendingName);
-if (!key.endsWith(':new')) {
-  // A new question's form leads to a question's page only once it is saved.
-  const fresh = key.replace(/[^:]*$/, 'new');
-  if (sessionStorage.getItem(`desk-pending:${fresh}`) !== null) {
-    sessionStorage.removeItem(`desk-pending:${fresh}`);
-    sessionStorage.removeItem(`${HELD}${fresh}`);
-  }
-}
-const held = JSON.parse(sessionStorage.getItem(draftName) || 'null');
-if (held && !('unsaved' in form.dataset)) {
-  const wasSaved = pending === held.version && pending !== version;
-  const same = JSON.stringify(held.fields.filter(([name]) => name !== 'summary')) === first;
-  if (wasSaved || same || !restorable) sessionStorage.removeItem(draftName);
-  else offerDraft();
-}
-
-function offerDraft() {
-  const when = new Date(held.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  const words = Object.assign(document.createElement('p'), {
-    textContent: `There is text from ${when} that was not saved${held.version === version ? '' : ', written before somebody else saved'}.`,
-  });
-  const restore = Object.assign(document.createElement('button'), { type: 'button', className: 'button small', textContent: 'Bring it back' });
-  const drop = Object.assign(document.createElement('button'), { type: 'button', className: 'button quiet small', textContent: 'Discard it' });
-  const verbs = Object.assign(document.createElement('p'), { className: 'verbs' });
-  verbs.append(restore, drop);
-  restorable.className = 'notice';
-  restorable.replaceChildren(words, verbs);
-  restorable.hidden = false;
-  drop.addEventListener('click', () => { sessionStorage.removeItem(draftName); restorable.hidden = true; });
-  restore.addEventListener('click', () => {
-    // The server shows the form with this text, as it does after a refused save.
-    const again = Object.assign(document.createElement('form'), { method: 'post', action: form.action, hidden: true });
-    const entries = [...held.fields, ['csrf_token', form.elements.csrf_token.value], ['op', 'preview']];
-    for (const [name, value] of entries) {
-      const field = document.createElement('textarea');
-      field.name = name;
-      field.value = value;
-      again.append(field);
-    }
-    document.body.append(again);
-    sent = true;
-    again.submit();
-  });
-}
-if (dirty) keep();

@@ -14,7 +14,7 @@ from cms.errors import CmsError, WrongState
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Correction, Deck, ImportBatch, PublishedCorrection, Question, Tag, User
 from cms.services.content import content_of
-from cms.services.corrections import reject
+from cms.services.deciding import reject
 from cms.services.decks import delete_deck, save_deck
 from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import

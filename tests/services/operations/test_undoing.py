@@ -27,7 +27,8 @@ from cms.models import (
 )
 from cms.services import jobs
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.history import history
 from cms.services.operations import bulk
@@ -36,6 +37,7 @@ from cms.services.operations.undoing import bulk_job, undo_bulk
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import create, submit
 from cms.services.releases import release_number
+from cms.services.scheduling import schedule
 from cms.services.tags import delete_tag
 from cms.vocabulary import CorrectionKind, JobState, Origin, RowAction, Stage
 from tests.factories import AT, content, make_published, make_question, make_warning, publication_of
@@ -76,6 +78,8 @@ def public(session: Session) -> dict[str, Any]:
 
 VERBS = {
     "publish": {},
+    "publish_at": {"when": "2027-01-31T09:00"},
+    "unschedule": {},
     "submit": {},
     "return": {},
     "retire": {},
@@ -117,6 +121,7 @@ def test_each_verb_is_taken_back(
     session: Session, bank: dict[str, Question], editor: User, verb: str
 ) -> None:
     submit(session, bank["warned"], by=None, at=AT)
+    schedule(session, bank["draft"], number=1, when=LATER + timedelta(days=1), by=None, at=AT)
     session.commit()
     before, shown, number = working(session), public(session), release_number(session)
     operation = do(session, verb, list(bank.values()), by=editor, **VERBS[verb])
