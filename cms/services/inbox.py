@@ -68,7 +68,7 @@ def notes(
             joinedload(Notification.question).load_only(
                 Question.stem, Question.due_on, Question.uid
             ),
-            joinedload(Notification.correction).load_only(Correction.claim),
+            joinedload(Notification.correction).load_only(Correction.claim, Correction.status),
             joinedload(Notification.comment),
         )
         .order_by(Notification.id.desc())

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from cms.models import Question
 from cms.services import accounts
 from cms.services.audit import record
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.vocabulary import CorrectionKind, Role
 from cms.web.admin import audit
 from cms.web.admin.audit import words_of

@@ -43,6 +43,7 @@ WORDS = {
     "bulk": "carried out",
     "bulk.undo": "undid",
     "comment.reopen": "opened a thread again on",
+    "correction.move": "moved a correction:",
     "import": "imported",
     "import.discard": "dropped the import",
     "import.undo": "undid the import of",
@@ -64,9 +65,8 @@ WORDS = {
 
 def words_of(action: str) -> str:
     """Return an action as people read it; one that nobody has words for stays as it is."""
-    if action in WORDS:
-        return WORDS[action]
-    return DEEDS[action][0].removesuffix(":") if action in DEEDS else action
+    told = WORDS.get(action) or (DEEDS[action][0] if action in DEEDS else action)
+    return told.removesuffix(":")
 
 
 class ActionFilter(ListFilter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
@@ -13,17 +13,26 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
-from cms.models import Correction, Notification, Question, User
-from cms.services import inbox, mywork, queues
+from cms.models import Autosave, Correction, Notification, Question, User
+from cms.services import autosaves, inbox, mywork, queues
 from cms.services.permissions import may
 from cms.vocabulary import Role
 from cms.web.admin.base import GuardedView, actor
 from cms.web.admin.inbox import WORDS, operations_of
+from cms.web.admin.kept import form_of
 from cms.web.admin.lately import lately
 from cms.web.admin.navigation import Entry, queue_entries
 
 # Rows of each pile of my work; a list has the others.
 SHOWN = 8
+
+
+class Unsaved(NamedTuple):
+    """A text that is kept while it is not saved; a new question's has none yet."""
+
+    kept: Autosave
+    question: Question | None
+    stem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class Pile:
     title: str
     url: str
     count: int
-    rows: Sequence[Question] | Sequence[Correction] | Sequence[Notification]
+    rows: Sequence[Question] | Sequence[Correction] | Sequence[Notification] | Sequence[Unsaved]
     returned: set[int] = field(default_factory=set)
 
     @property
@@ -83,6 +92,7 @@ def piles(session: Session, user: User) -> list[Pile]:
             status="in_review",
         ),
         _notes(session, user),
+        _unsaved(session, user),
         _drafts(session, user),
         _corrections(session, user),
     ]
@@ -110,6 +120,15 @@ def _notes(session: Session, user: User) -> Pile:
     count = len(rows) if len(rows) < SHOWN else inbox.count_unread(session, user, queues.COUNTED)
     url = url_for("desk_inbox.index_view", show="unread")
     return Pile("notes", "Not read yet", url, count, rows)
+
+
+def _unsaved(session: Session, user: User) -> Pile:
+    found = autosaves.mine(session, user, SHOWN + 1)
+    rows = [Unsaved(kept, question, form_of(kept).stem) for kept, question in found]
+    mine = select(Autosave.id).where(Autosave.user_id == user.id)
+    count = len(rows) if len(rows) <= SHOWN else queues.capped(session, mine)
+    url = url_for("desk_questions.unsaved_texts")
+    return Pile("unsaved", "Not saved yet", url, count, rows[:SHOWN])
 
 
 def _corrections(session: Session, user: User) -> Pile:

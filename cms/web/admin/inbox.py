@@ -20,10 +20,11 @@ from cms.web.pages import count_of
 
 
 class Told(NamedTuple):
-    """How a note reads: who, `before`, what it is about, `after`."""
+    """How a note reads: who, `before`, what it is about, `after`; `nobody` has no account."""
 
     before: str
     after: str = ""
+    nobody: str = "The command line"
 
 
 WORDS: dict[NotificationKind, Told] = {
@@ -33,9 +34,9 @@ WORDS: dict[NotificationKind, Told] = {
     NotificationKind.reply: Told("replied to you about"),
     NotificationKind.returned: Told("returned", "to draft"),
     NotificationKind.published: Told("published"),
-    NotificationKind.correction: Told("filed a correction of"),
+    NotificationKind.correction: Told("filed a correction of", nobody="A reader"),
     NotificationKind.decided: Told("decided on your correction of"),
-    NotificationKind.unscheduled: Told("did not publish", "as it was scheduled"),
+    NotificationKind.unscheduled: Told("did not publish", "as it was scheduled", nobody="The bank"),
 }
 
 READ = "Marked {} as read."
