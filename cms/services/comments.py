@@ -11,6 +11,7 @@ from cms.errors import InvalidInput, NotFound, WrongState
 from cms.models import Comment, Question, User
 from cms.services.audit import record
 from cms.services.inbox import notify
+from cms.services.locking import lock_row
 from cms.services.people import mentioned
 from cms.services.permissions import require
 from cms.text import normalize_body
@@ -262,7 +263,7 @@ def _tell(
 
 def _change(session: Session, thread: Comment, *, by: User | None) -> None:
     require(by, Role.contributor, "settle threads")
-    session.refresh(thread, with_for_update=True)
+    lock_row(session, thread, "thread")
     if thread.thread_id is not None:
         raise WrongState("This is a reply. Resolve the thread in which it stands.")
 

@@ -19,6 +19,7 @@ from cms.services import accounts
 from cms.services.audit import record
 from cms.services.corrections import open_correction
 from cms.services.deciding import accept
+from cms.services.questions import delete_draft
 from cms.vocabulary import CorrectionKind, Role
 from cms.web.admin import audit
 from cms.web.admin.audit import words_of
@@ -148,6 +149,13 @@ def test_pages_lead_to_the_audit_of_what_they_show(
     page = desk.get(f"/admin/questions/{question.id}/").text
     assert f'href="{AUDIT}?object=question:{question.uid}"' in page.replace("%3A", ":")
     assert "Who did what to it" in desk.get("/admin/corrections/1/").text
+
+
+def test_a_deleted_draft_is_named_by_what_it_said(desk: FlaskClient, session: Session) -> None:
+    gone = make_question(session, "Gone?")
+    delete_draft(session, gone, by=None, at=AT)
+    session.commit()
+    assert told(desk.get(f"{AUDIT}?action=question.delete").text) == ["‘Gone?’, which is deleted"]
 
 
 def test_every_action_that_is_written_has_words() -> None:

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import delete, event, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
@@ -185,6 +186,25 @@ def test_a_comment_of_somebody_logged_out_is_given_back(
     assert answer.status_code == 401
     assert "You were logged out, so nothing was said yet." in answer.text
     assert "Kept words" in answer.text
+
+
+def test_a_comment_on_what_was_deleted_meanwhile_is_given_back(
+    desk: FlaskClient, session: Session, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = make_question(session)
+
+    def cross(during: Session, *_: object, **__: object) -> None:
+        during.execute(delete(Question))
+        during.commit()
+        raise IntegrityError("", {}, Exception())
+
+    monkeypatch.setattr(comments, "post", cross)
+    answer = send(desk, f"/admin/questions/{question.id}/comments", body="Kept words")
+    assert answer.status_code == 404
+    assert "Somebody deleted this question meanwhile" in answer.text
+    assert "Kept words" in answer.text
+    again = send(desk, f"/admin/questions/{question.id}/comments", body="Kept words")
+    assert (again.status_code, "Kept words" in again.text) == (404, True)
 
 
 def test_no_public_page_and_no_export_has_a_comment(

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, InvalidInput
+from cms.errors import CmsError, InvalidInput, NotFound
 from cms.extensions import db
 from cms.models import Question, User
 from cms.services import people
@@ -119,6 +119,9 @@ class CarePages(EditorPages):
             with transaction() as session:
                 values = form.values(session, question)
                 changed = set_care(session, question, by=actor(), at=now(), **values)
+        except NotFound:
+            # The question is gone, and with it the page to say so on.
+            raise
         except CmsError as error:
             form.error = str(error)
             flash(f"Not saved. {error}", "error")

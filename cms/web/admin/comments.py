@@ -11,7 +11,7 @@ from flask_admin import expose
 from markupsafe import Markup
 from sqlalchemy.exc import IntegrityError
 
-from cms.errors import CmsError, InvalidInput
+from cms.errors import CmsError, InvalidInput, NotFound
 from cms.extensions import db
 from cms.markup import render
 from cms.models import Comment, Question
@@ -30,6 +30,8 @@ LOGGED_OUT = (
     "You were logged out, so nothing was said yet. Log in in another tab, "
     "then go back and send your comment again."
 )
+DELETED = "Somebody deleted this question meanwhile, and with it what was said about it."
+CROSSED = "Somebody changed the same thing at this moment. Send it again."
 
 
 class CommentPages(EditorPages):
@@ -49,17 +51,19 @@ class CommentPages(EditorPages):
         if request.method != "POST":
             return self._threads(question)
         typed, thread_id = request.form.get("body", ""), request.form.get("thread", "")
+        key = question.id
         try:
             with transaction() as session:
                 thread = find(Comment, thread_id, "thread") if thread_id else None
                 said = comments.post(session, question, typed, thread=thread, by=actor(), at=now())
         except InvalidInput as error:
             return self._threads(question, typed=typed, reply_to=thread_id, problem=str(error))
-        except IntegrityError:
-            problem = "Somebody deleted this thread at this moment. Begin a new one."
+        except (CmsError, IntegrityError) as error:
+            # With a question all that was said about it goes; the error page gives the text back.
+            if db.session.get(Question, key) is None:
+                raise NotFound(DELETED) from error
+            problem = str(error) if isinstance(error, CmsError) else CROSSED
             return self._threads(question, typed=typed, problem=problem)
-        except CmsError as error:
-            return self._threads(question, typed=typed, problem=str(error))
         flash("Said.", "success")
         return redirect(self.thread_url(said), 303)
 
@@ -126,9 +130,7 @@ class CommentPages(EditorPages):
     def ask_to_log_in(self) -> ResponseReturnValue:
         """Ask for a log-in; a comment that was sent is given back to be copied."""
         if request.method == "POST" and str(request.endpoint).endswith(".comments"):
-            response = error_page(400, LOGGED_OUT)
-            response.status_code = 401
-            return response
+            return error_page(401, LOGGED_OUT)
         return super().ask_to_log_in()
 
 
