@@ -10,11 +10,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck, Question, Tag
+from cms.models import Deck, Question, Tag, User, new_uid
+from cms.services import autosaves, presence
 from cms.services.decks import save_deck
 from cms.services.operations import bulk
+from cms.services.questions import lock, save
 from cms.services.tags import save_tag
-from tests.factories import AT, make_published, make_question
+from tests.factories import AT, content, make_published, make_question
 
 
 def beside(
@@ -83,3 +85,24 @@ def test_a_deck_and_a_tag_that_it_names_are_changed_one_after_the_other(
     )
     [kept] = session.scalars(select(Deck))
     assert (kept.title, kept.filter["all"]) == ("Ours", ["renamed"])
+
+
+def test_text_is_kept_and_presence_noted_while_the_same_person_saves(
+    session: Session, editor: User
+) -> None:
+    question, form_id = make_question(session), new_uid()
+    ids = question.id, editor.id
+    fields = [("stem", "Typed?")]
+
+    def keep(other: Session) -> None:
+        held, user = other.get_one(Question, ids[0]), other.get_one(User, ids[1])
+        autosaves.keep(other, user, held, form_id=form_id, version=1, fields=fields, at=AT)
+        presence.note(other, user, held, typed=True, at=AT)
+
+    def saved() -> None:
+        save(session, question, content("Saved?", tags=[]), seen_version=1, by=editor, at=AT)
+        autosaves.drop(session, editor, form_id)
+
+    keep(session)
+    beside(session, lambda: lock(session, question), keep, saved)
+    assert question.latest_number == 2
