@@ -398,3 +398,26 @@ def test_a_contributor_does_not_decide(
         assert "Only an editor may decide on corrections" in text_of(refused.text)
     session.expire_all()
     assert correction.status == CorrectionStatus.open
+
+
+@pytest.fixture
+def four_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMS_FOUR_EYES", "on")
+
+
+def test_four_eyes_leave_the_acceptance_to_somebody_else(
+    four_eyes: None, as_role: AsRole, csrf: Callable[[FlaskClient], str], session: Session
+) -> None:
+    question = make_question(session, body=BODY)
+    mine, theirs = as_role(Role.editor), as_role(Role.admin)
+    filing = f"/admin/corrections/new/?question={question.id}"
+    submit(mine, filing, form="form", **FILED, **{"proposed.stem": "Which port?"})
+    page = address(only_correction(session))
+    told = "You filed this correction, so somebody else has to accept it."
+    assert told in text_of(mine.get(page).text)
+    assert 'value="accept"' not in mine.get(page).text
+    form = {"csrf_token": csrf(mine), "op": "accept", "fixed_in": "1"}
+    refused = mine.post(page, data=form)
+    assert (refused.status_code, told in text_of(refused.text)) == (403, True)
+    submit(theirs, page, form="decide", op="accept")
+    assert only_correction(session).fixed_in == 2
