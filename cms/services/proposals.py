@@ -19,7 +19,7 @@ from cms.formats.checks import faults
 from cms.formats.item import Content
 from cms.formats.normalizing import normalized
 from cms.models import Correction, Question, Revision
-from cms.services.content import content_of, decode, revision_content
+from cms.services.content import content_of, revision_content
 from cms.services.diff import Segment, words
 from cms.services.threeway import Merged, merge
 from cms.vocabulary import TextPart
@@ -208,8 +208,8 @@ def _seen(session: Session, question: Question, key: str, number: int | None) ->
 
 def _first_with(session: Session, question: Question, key: str, proposal: Proposal) -> int:
     """Return the number of the first revision since the base that has the proposal."""
-    revisions = session.scalars(
-        select(Revision)
+    numbers = session.scalars(
+        select(Revision.number)
         .where(
             Revision.question_id == question.id,
             Revision.number > (proposal.seen_in or 0),
@@ -218,13 +218,14 @@ def _first_with(session: Session, question: Question, key: str, proposal: Propos
         .order_by(Revision.number)
     )
     known: dict[str, bool] = {}
-    for revision in revisions:
-        part = find_part(decode(revision), key)
+    for number in numbers.all():
+        # One at a time: a revision may hold more than a megabyte.
+        part = find_part(revision_content(session, question, number), key)
         if part is None:
             continue
         if part.text not in known:
             base = part.text if proposal.base is None else proposal.base
             known[part.text] = merge(base, part.text, proposal.proposed).text == part.text
         if known[part.text]:
-            return revision.number
+            return number
     return question.latest_number

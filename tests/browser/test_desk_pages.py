@@ -145,9 +145,11 @@ def test_the_pages_that_forms_lead_to_have_no_serious_fault(
     page.locator("summary", has_text="More").click()
     look("editor with its menu open")
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("saved this question while")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(
+        "saved this question in another window"
+    )
     look("conflict")
-    page.get_by_label("Stem").fill("")
+    page.get_by_role("textbox", name="Stem").fill("")
     page.keyboard.press("Control+s")
     expect(page.get_by_role("heading", name="Nothing was saved yet")).to_be_visible()
     look("refused save")

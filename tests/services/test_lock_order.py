@@ -11,17 +11,18 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Correction, Deck, Question, Tag
+from cms.models import Correction, Deck, Question, Tag, User, new_uid
+from cms.services import autosaves, presence
 from cms.services.corrections import open_correction
 from cms.services.deciding import mark_duplicate
 from cms.services.decks import delete_deck, save_deck
 from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.publishing import retire
-from cms.services.questions import lock_all, submit
+from cms.services.questions import lock, lock_all, save, submit
 from cms.services.tags import save_tag
 from cms.vocabulary import CorrectionKind, CorrectionStatus
-from tests.factories import AT, make_published, make_question
+from tests.factories import AT, content, make_published, make_question
 
 
 def beside(
@@ -161,3 +162,24 @@ def test_two_corrections_that_are_made_duplicates_of_each_other_at_once(session:
         lambda: None,
     )
     assert (first.status, second.status) == (CorrectionStatus.duplicate, CorrectionStatus.open)
+
+
+def test_text_is_kept_and_presence_noted_while_the_same_person_saves(
+    session: Session, editor: User
+) -> None:
+    question, form_id = make_question(session), new_uid()
+    ids = question.id, editor.id
+    fields = [("stem", "Typed?")]
+
+    def keep(other: Session) -> None:
+        held, user = other.get_one(Question, ids[0]), other.get_one(User, ids[1])
+        autosaves.keep(other, user, held, form_id=form_id, version=1, fields=fields, at=AT)
+        presence.note(other, user, held, typed=True, at=AT)
+
+    def saved() -> None:
+        save(session, question, content("Saved?", tags=[]), seen_version=1, by=editor, at=AT)
+        autosaves.drop(session, editor, form_id)
+
+    keep(session)
+    beside(session, lambda: lock(session, question), keep, saved)
+    assert question.latest_number == 2

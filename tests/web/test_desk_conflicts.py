@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from cms.extensions import db
 from cms.models import Autosave, LoginSession, Presence, Question
 from cms.services.content import content_of
 from cms.vocabulary import Role
@@ -58,8 +61,8 @@ def conflict(
     return page.text
 
 
-def answered(text: str) -> dict[str, str]:
-    return {"answers[0].body": text}
+def answered(body: str) -> dict[str, str]:
+    return {"answers[0].body": body}
 
 
 def steps_of(page: str, verb: str) -> list[str]:
@@ -124,7 +127,7 @@ def test_a_stale_save_overwrites_nothing_and_asks_where_both_changed_the_same(
 
 
 @pytest.mark.parametrize(
-    ("verb", "text"),
+    ("verb", "merged"),
     [
         ("theirs", "The host is ::1.\n\nThe port is mine."),
         ("mine", "The host is localhost.\n\nThe port is mine."),
@@ -132,7 +135,7 @@ def test_a_stale_save_overwrites_nothing_and_asks_where_both_changed_the_same(
     ],
 )
 def test_each_place_is_decided_by_a_button_and_asked_about_no_more(
-    desk: FlaskClient, other: FlaskClient, question: Question, verb: str, text: str
+    desk: FlaskClient, other: FlaskClient, question: Question, verb: str, merged: str
 ) -> None:
     theirs = "The host is ::1.\n\nThe port is theirs."
     mine = "The host is localhost.\n\nThe port is mine."
@@ -142,7 +145,7 @@ def test_each_place_is_decided_by_a_button_and_asked_about_no_more(
     assert len(places) == 2
     decided = desk.post(editor_of(question), data=fields_of(page) | {"op": places[0]})
     assert decided.status_code == 200
-    assert fields_of(decided.text)["answers[0].body"] == text
+    assert fields_of(decided.text)["answers[0].body"] == merged
     open_still = decided.text.partition("Together in the form")[0]
     assert steps_of(open_still, verb) == places[1:]
     # What is decided stays decided while the form goes on, and a part is added to it.
@@ -463,8 +466,8 @@ def test_others_are_told_who_has_a_question_open_and_what_was_saved(
     assert send(desk, "/admin/questions/999/presence").status_code == 404
 
 
-def test_a_beat_writes_nothing_anew_and_keeps_no_session_alive(
-    desk: FlaskClient, session: Session, question: Question, send: Callable[..., Any]
+def test_a_beat_waits_for_no_writer_and_keeps_no_session_alive(
+    app: Flask, desk: FlaskClient, session: Session, question: Question, send: Callable[..., Any]
 ) -> None:
     def seen_at() -> datetime:
         found = session.scalar(select(Presence.seen_at))
@@ -474,9 +477,15 @@ def test_a_beat_writes_nothing_anew_and_keeps_no_session_alive(
 
     send(desk, f"{editor_of(question)}presence")
     first = seen_at()
-    send(desk, f"{editor_of(question)}presence")
-    assert seen_at() == first
     token = fields_of(desk.get(editor_of(question)).text)["csrf_token"]
+    with app.app_context():
+        engine = db.engine
+    with engine.begin() as writer:
+        writer.execute(text("UPDATE presence SET typed = typed"))
+        before = time.monotonic()
+        send(desk, f"{editor_of(question)}presence")
+        assert time.monotonic() - before < 5
+    assert seen_at() == first
     idle = int((datetime.now(UTC) - timedelta(minutes=20)).timestamp())
     with desk.session_transaction("/login") as cookie:
         cookie[SEEN] = idle

@@ -124,31 +124,32 @@ def test_a_correction_is_filed_with_its_text_accepted_and_public(
 # --- filing ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"claim": ""}, "Say what was wrong."),
-        ({"kind": "silly"}, "Choose what kind of error it is."),
-        ({"sources[0].url": "ftp://x"}, "is not a web address"),
-        ({"where": "body:00000000-0000-0000-0000-000000000000"}, "no such answer any more"),
-        ({"where": "context", "proposed.stem": "Other?"}, "but changed the stem"),
-        ({"proposed.stem": ""}, "It is empty. Write the question."),
-        ({"proposed.stem": "Other?", "proposed.context": "New."}, "for each text"),
-        ({"uid": "mine"}, "is not a UUID"),
-        ({"seen_in": "99999999999", "claim": ""}, "Say what was wrong."),
-        ({"op": "add-source"}, "Source 2, address"),
-    ],
-)
+LACKING: list[tuple[dict[str, str], str]] = [
+    ({"claim": ""}, "Say what was wrong."),
+    ({"kind": "silly"}, "Choose what kind of error it is."),
+    ({"sources[0].url": "ftp://x"}, "is not a web address"),
+    ({"where": "body:00000000-0000-0000-0000-000000000000"}, "no such answer any more"),
+    ({"where": "context", "proposed.stem": "Other?"}, "but changed the stem"),
+    ({"proposed.stem": ""}, "It is empty. Write the question."),
+    ({"proposed.stem": "Other?", "proposed.context": "New."}, "for each text"),
+    ({"uid": "mine"}, "is not a UUID"),
+    ({"seen_in": "99999999999", "claim": ""}, "Say what was wrong."),
+    ({"op": "add-source"}, "Source 2, address"),
+]
+
+
 def test_what_a_filed_correction_lacks_is_said_and_nothing_is_lost(
-    desk: FlaskClient, session: Session, fields: dict[str, str], message: str
+    desk: FlaskClient, session: Session
 ) -> None:
     question = make_question(session)
     filing = f"/admin/corrections/new/?question={question.id}"
-    refused = submit(desk, filing, form="form", **{**FILED, **fields})
-    assert refused.status_code == 200
-    assert message in text_of(refused.text)
-    again = fields_of(refused.text, "form")
-    assert (again["explanation"], again["sources[0].title"]) == ("It is 5000.", "Ports")
+    opened = fields_of(desk.get(filing).text, "form")
+    for fields, message in LACKING:
+        refused = desk.post(filing, data=opened | FILED | fields)
+        assert refused.status_code == 200, fields
+        assert message in text_of(refused.text), fields
+        again = fields_of(refused.text, "form")
+        assert (again["explanation"], again["sources[0].title"]) == ("It is 5000.", "Ports")
     assert session.scalar(select(func.count()).select_from(Correction)) == 0
 
 
@@ -179,32 +180,33 @@ def test_who_is_logged_out_gets_back_what_they_typed(
 # --- deciding -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"op": "reject"}, "Say why: the reporter will want to know."),
-        ({"op": "hold", "reason": " "}, "Say what it waits for"),
-        ({"op": "accept", "text": ""}, "It is empty. Write the answer"),
-        ({"op": "accept", "text": BODY}, "reads like this already"),
-        ({"op": "accept", "fixed_in": "9"}, "no revision 9"),
-        ({"op": "accept", "fixed_in": "x"}, "Choose the revision"),
-        ({"op": "accept", "fixed_in": "1", "text": "Mine."}, "You edited the text."),
-        ({"op": "accept", "credit": "x" * 501}, "the limit is 500"),
-        ({"op": "duplicate", "duplicate_of": "77"}, "There is no such correction."),
-        ({"op": "duplicate", "duplicate_of": "/admin/corrections/1/"}, "no duplicate of itself"),
-        ({"op": "reopen"}, "This correction is open."),
-        ({"op": "purge"}, "Press one of the buttons below"),
-    ],
-)
+REFUSED: list[tuple[dict[str, str], str]] = [
+    ({"op": "reject"}, "Say why: the reporter will want to know."),
+    ({"op": "hold", "reason": " "}, "Say what it waits for"),
+    ({"op": "accept", "text": ""}, "It is empty. Write the answer"),
+    ({"op": "accept", "text": BODY}, "reads like this already"),
+    ({"op": "accept", "fixed_in": "9"}, "no revision 9"),
+    ({"op": "accept", "fixed_in": "x"}, "Choose the revision"),
+    ({"op": "accept", "fixed_in": "1", "text": "Mine."}, "You edited the text."),
+    ({"op": "accept", "credit": "x" * 501}, "the limit is 500"),
+    ({"op": "duplicate", "duplicate_of": "77"}, "There is no such correction."),
+    ({"op": "duplicate", "duplicate_of": "/admin/corrections/1/"}, "no duplicate of itself"),
+    ({"op": "reopen"}, "This correction is open."),
+    ({"op": "purge"}, "Press one of the buttons below"),
+]
+
+
 def test_a_decision_that_is_refused_says_why_and_keeps_what_was_typed(
-    desk: FlaskClient, session: Session, fields: dict[str, str], message: str
+    desk: FlaskClient, session: Session
 ) -> None:
     question = make_question(session, body=BODY)
     correction = proposed(session, question)
-    refused = submit(desk, address(correction), form="decide", **{"fix": "Kept.", **fields})
-    assert refused.status_code == 200
-    assert message in text_of(refused.text)
-    assert fields_of(refused.text, "decide")["fix"] == "Kept."
+    opened = fields_of(desk.get(address(correction)).text, "decide") | {"fix": "Kept."}
+    for fields, message in REFUSED:
+        refused = desk.post(address(correction), data=opened | fields)
+        assert refused.status_code == 200, fields
+        assert message in text_of(refused.text), fields
+        assert fields_of(refused.text, "decide")["fix"] == "Kept."
     assert only_correction(session).status == CorrectionStatus.open
 
 
@@ -383,17 +385,39 @@ def test_corrections_are_filtered_and_searched_and_late_ones_are_marked(
     assert desk.get("/admin/corrections/new/").status_code == 404
 
 
-@pytest.mark.parametrize("verb", ["accept", "publish", "reject", "hold", "duplicate", "reopen"])
 def test_a_contributor_does_not_decide(
-    as_role: AsRole, session: Session, send: Send, verb: str
+    as_role: AsRole, csrf: Callable[[FlaskClient], str], session: Session
 ) -> None:
     correction = proposed(session, make_question(session, body=BODY))
     other = proposed(session, make_question(session, "Another?", body=BODY))
     client = as_role(Role.contributor)
-    refused = send(
-        client, address(correction), op=verb, fixed_in="1", reason="No.", duplicate_of=str(other.id)
-    )
-    assert refused.status_code == 403
-    assert "Only an editor may decide on corrections" in text_of(refused.text)
+    form = {"csrf_token": csrf(client), "fixed_in": "1", "duplicate_of": str(other.id)}
+    for verb in ("accept", "publish", "reject", "hold", "duplicate", "reopen"):
+        refused = client.post(address(correction), data=form | {"op": verb, "reason": "No."})
+        assert refused.status_code == 403, verb
+        assert "Only an editor may decide on corrections" in text_of(refused.text)
     session.expire_all()
     assert correction.status == CorrectionStatus.open
+
+
+@pytest.fixture
+def four_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMS_FOUR_EYES", "on")
+
+
+def test_four_eyes_leave_the_acceptance_to_somebody_else(
+    four_eyes: None, as_role: AsRole, csrf: Callable[[FlaskClient], str], session: Session
+) -> None:
+    question = make_question(session, body=BODY)
+    mine, theirs = as_role(Role.editor), as_role(Role.admin)
+    filing = f"/admin/corrections/new/?question={question.id}"
+    submit(mine, filing, form="form", **FILED, **{"proposed.stem": "Which port?"})
+    page = address(only_correction(session))
+    told = "You filed this correction, so somebody else has to accept it."
+    assert told in text_of(mine.get(page).text)
+    assert 'value="accept"' not in mine.get(page).text
+    form = {"csrf_token": csrf(mine), "op": "accept", "fixed_in": "1"}
+    refused = mine.post(page, data=form)
+    assert (refused.status_code, told in text_of(refused.text)) == (403, True)
+    submit(theirs, page, form="decide", op="accept")
+    assert only_correction(session).fixed_in == 2
