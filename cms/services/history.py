@@ -75,11 +75,12 @@ def differences(old: Content, new: Content) -> list[Difference]:
         thing = found.setdefault(uid, Difference(part.label.partition(":")[0]))
         if name == "body":
             thing.label = part.label
+        if uid not in held or uid not in kept:
+            thing.what = "removed" if uid in held else "added"
+            if name == "label":
+                # Its name says so already.
+                continue
         thing.parts.append(part)
-        if uid not in held:
-            thing.what = "added"
-        elif uid not in kept:
-            thing.what = "removed"
     for uid, label, what in _moved(old, new):
         found.setdefault(uid, Difference(label)).what = what
     return list(found.values())

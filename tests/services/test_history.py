@@ -32,7 +32,7 @@ def test_an_answer_that_came_went_or_moved_is_told_as_a_whole() -> None:
         ("Stem", "", [("Stem?", "New?")]),
         ("Tags", "", [("a", "a, b")]),
         ("Answer 1", "added", [("", "Three"), ("", "https://x.org")]),
-        ("Answer 2 ‘Short’", "removed", [("Two", ""), ("Short", "")]),
+        ("Answer 2 ‘Short’", "removed", [("Two", "")]),
     ]
 
 

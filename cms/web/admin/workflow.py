@@ -14,9 +14,10 @@ from cms.errors import CmsError, InvalidInput, NotFound
 from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, Question
-from cms.services import diff, publishing, purging, questions, scheduling
+from cms.services import publishing, purging, questions, scheduling
 from cms.services.blockers import DAMAGED, UNANSWERED
 from cms.services.content import find_revision, revision_content
+from cms.services.history import differences
 from cms.vocabulary import CorrectionStatus, Role
 from cms.web.admin.base import actor, find, now, transaction
 from cms.web.admin.editor import opened, rendered
@@ -73,7 +74,7 @@ class WorkflowPages(Steps):
             revision=newest,
             problem=problem,
             returns=live is None and questions.was_public(session, question),
-            changes=diff.compare(live, content) if live else [],
+            changes=differences(live, content) if live else [],
             rendered=rendered(QuestionForm.of(content, seen_version=newest.number)),
             content=content,
             remedies=self._remedies(session, question),
