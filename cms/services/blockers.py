@@ -35,15 +35,16 @@ def reasons(
     found: dict[int, list[str]] = defaultdict(list)
     newest = [each for each in questions if numbers[each.id] == each.latest_number]
     earlier = [each for each in questions if numbers[each.id] != each.latest_number]
-    _blame_state(found, questions, numbers)
-    _blame_newest(session, found, newest)
-    damaged = with_open_warnings(session, [each.id for each in newest])
+    contents = {}
     if earlier:
         contents = numbered_contents(session, {each.id: numbers[each.id] for each in earlier})
         _blame_earlier(session, found, earlier, contents)
-        damaged |= damaged_in(session, contents)
-    for key in set() if acknowledged else damaged:
-        found[key].append(DAMAGED)
+    _blame_state(found, questions, numbers)
+    _blame_newest(session, found, newest)
+    if not acknowledged:
+        open_now = with_open_warnings(session, [each.id for each in newest])
+        for key in open_now | damaged_in(session, contents):
+            found[key].append(DAMAGED)
     for key in _own(session, numbers, by):
         found[key].append(OWN.format(numbers[key]))
     return {key: found[key] for key in found if found[key]}
