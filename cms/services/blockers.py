@@ -34,14 +34,16 @@ def reasons(
     """
     found: dict[int, list[str]] = defaultdict(list)
     newest = [each for each in questions if numbers[each.id] == each.latest_number]
-    pinned = [each for each in questions if numbers[each.id] != each.latest_number]
-    contents = numbered_contents(session, {each.id: numbers[each.id] for each in pinned})
+    earlier = [each for each in questions if numbers[each.id] != each.latest_number]
+    contents = {}
+    if earlier:
+        contents = numbered_contents(session, {each.id: numbers[each.id] for each in earlier})
+        _blame_earlier(session, found, earlier, contents)
     _blame_state(found, questions, numbers)
     _blame_newest(session, found, newest)
-    _blame_pinned(session, found, pinned, contents)
     if not acknowledged:
-        damaged = with_open_warnings(session, [each.id for each in newest])
-        for key in damaged | damaged_in(session, contents):
+        open_now = with_open_warnings(session, [each.id for each in newest])
+        for key in open_now | damaged_in(session, contents):
             found[key].append(DAMAGED)
     for key in _own(session, numbers, by):
         found[key].append(OWN.format(numbers[key]))
@@ -99,7 +101,7 @@ def _blame_newest(
         _blame_text(found[question.id], bool(question.stem), question.id in answered)
 
 
-def _blame_pinned(
+def _blame_earlier(
     session: Session,
     found: dict[int, list[str]],
     questions: Sequence[Question],

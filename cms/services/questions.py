@@ -220,7 +220,8 @@ def was_public(session: Session, question: Question) -> bool:
 def answers_for_others(session: Session, ids: Sequence[int]) -> set[int]:
     """Return those of the questions into which others were merged."""
     into = Question.merged_into_id
-    return set(session.scalars(select(into).where(into.in_(ids)).distinct()).all()) - {None}  # type: ignore[return-value]
+    merged = session.scalars(select(into).where(into.in_(ids)).distinct())
+    return {key for key in merged if key is not None}
 
 
 def delete_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:

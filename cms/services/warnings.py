@@ -127,6 +127,8 @@ def damaged_in(session: Session, contents: Mapping[int, Content]) -> set[int]:
     no text has the passage nothing can be told, and the warning counts while it is open.
     """
     found: set[int] = set()
+    if not contents:
+        return found
     warned = session.scalars(
         select(ImportWarning).where(
             ImportWarning.question_id.in_(contents), ImportWarning.acknowledged_at.is_(None)

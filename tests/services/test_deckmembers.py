@@ -5,6 +5,7 @@ Every example runs in one transaction of the test's own bank, and is undone at i
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cms.errors import WrongState
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import (
     Deck,
@@ -31,6 +33,7 @@ from cms.models import (
 from cms.services.content import content_of
 from cms.services.deckmembers import AFTER_EXPLICIT, work_out
 from cms.services.decks import deck_item, delete_deck, save_deck
+from cms.services.merging import merge
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import create, save
 from cms.services.releases import release_number
@@ -119,11 +122,9 @@ class Bank:
 
     def merge(self, which: int, into: int) -> None:
         question, other = self.questions[which], self.questions[into]
-        if which == into or None in {question.published_number, other.published_number}:
-            return
-        question.merged_into = other
-        self.session.flush()
-        retire(self.session, [question], by=None, at=LATER)
+        seen = question.latest_number, other.latest_number
+        with contextlib.suppress(WrongState):
+            merge(self.session, question, other, seen=seen, by=None, at=LATER)
 
     def define(self, which: int, filter: DeckFilter, questions: Sequence[int]) -> None:
         item = DeckItem(

@@ -19,7 +19,9 @@ from cms.models import Question
 from cms.services.content import content_of
 from cms.services.decks import deck_item, save_deck
 from cms.services.exporting import Head, Selection, export_drafts, export_shelf
+from cms.services.merging import merge
 from cms.services.publishing import publish, retire, unretire
+from cms.services.purging import purge
 from cms.services.questions import save
 from cms.services.releases import release_number
 from cms.vocabulary import Difficulty
@@ -33,6 +35,11 @@ def shelf(session: Session, **selection: Any) -> dict[str, Any]:
     chunks = export_shelf(session, FORMATS["json"], Selection(**selection), HEAD).chunks
     document: dict[str, Any] = json.loads(b"".join(chunks))
     return document
+
+
+def do_merge(session: Session, duplicate: Question, into: Question) -> None:
+    seen = duplicate.latest_number, into.latest_number
+    merge(session, duplicate, into, seen=seen, by=None, at=LATER)
 
 
 def stems(document: dict[str, Any]) -> list[str]:
@@ -134,9 +141,18 @@ def test_replaying_changes_since_any_release_equals_the_full_export(
         make_question(session, f"Question {n}?", tags=["flask"]) for n in range(4)
     ]
     flask = [tag.uid for tag in questions[0].tags]
-    for _ in range(25):
+    for step_number in range(25):
         question = chance.choice(questions)
-        if question.retired_at is not None:
+        if chance.random() < 0.2:
+            # It goes for good, merged or purged, and another one comes.
+            questions.remove(question)
+            alive = [each for each in questions if each.retired_at is None]
+            if alive and chance.random() < 0.7:
+                do_merge(session, question, chance.choice(alive))
+            else:
+                purge(session, question, reason="A wish.", by=None, at=LATER)
+            questions.append(make_question(session, f"Another {step_number}?", tags=["flask"]))
+        elif question.retired_at is not None:
             unretire(session, question, by=None, at=LATER)
         elif question.published_number is not None and chance.random() < 0.3:
             retire(session, [question], by=None, at=LATER)
@@ -256,11 +272,11 @@ def test_replaying_a_decks_changes_since_any_release_equals_its_full_export(
             unretire(session, question, by=None, at=LATER)
             publish(session, [question], by=None, at=LATER)
         elif chance.random() < 0.3:
-            if chance.random() < 0.3 and not any(each.merged_into for each in questions):
-                others = [each for each in questions if each is not question]
-                question.merged_into = chance.choice(others)
-                session.flush()
-            retire(session, [question], by=None, at=LATER)
+            alive = [each for each in questions if each.retired_at is None and each != question]
+            if chance.random() < 0.3 and len(alive) > 2:
+                do_merge(session, question, chance.choice(alive))
+            else:
+                retire(session, [question], by=None, at=LATER)
         else:
             changed = replace(
                 content_of(question),

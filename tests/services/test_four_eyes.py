@@ -16,6 +16,7 @@ from cms.errors import NotPublishable
 from cms.models import Notification, Question, User
 from cms.services.content import content_of
 from cms.services.jobs import work_one
+from cms.services.merging import foresee, merge
 from cms.services.operations import bulk
 from cms.services.operations.undoing import undo_bulk
 from cms.services.publishing import blockers, publish, publish_seen
@@ -105,3 +106,15 @@ def test_bulk_work_publishes_nobodys_own_and_what_it_rewrites_waits(
     assert undo_bulk(session, tagged, by=editor, at=AT) is None
     session.refresh(live)
     assert (live.published_number, live.latest_number) == (1, 3)
+
+
+def test_what_a_merge_brings_waits_for_somebody_else(
+    session: Session, editor: User, other: User
+) -> None:
+    duplicate = make_published(session, "What are views?", tags=["old"])
+    survivor = make_published(session)
+    assert foresee(session, duplicate, survivor, by=editor).live is False
+    merge(session, duplicate, survivor, seen=(1, 1), by=editor, at=AT)
+    assert (survivor.published_number, survivor.latest_number) == (1, 2)
+    assert blockers(session, survivor, by=editor) == [OWN.format(2)]
+    assert publish_seen(session, survivor, number=2, by=other, at=AT) == 4

@@ -17,6 +17,7 @@ from cms.models import Job, Question, User
 from cms.services import questions
 from cms.services.content import content_of
 from cms.services.questions import save
+from cms.services.scheduling import schedule
 from cms.vocabulary import Role
 from tests.conftest import SECRET, dispose
 from tests.factories import AT, make_published, make_question, make_warning
@@ -141,6 +142,29 @@ def test_a_time_that_cannot_be_is_refused_beside_its_field(
     assert page.status_code == 200
     assert problem in page.text
     assert 'aria-invalid="true"' in page.text
+
+
+def test_a_schedule_that_no_worker_kept_reads_as_overdue(
+    desk: FlaskClient, session: Session
+) -> None:
+    question, hour, now = make_question(session), timedelta(hours=1), datetime.now(UTC)
+    schedule(session, question, number=1, when=now - hour, by=None, at=now - 2 * hour)
+    session.commit()
+    assert "was to go public" in desk.get(of(question)).text
+    listed = desk.get("/admin/questions/?queue=scheduled").text
+    assert '<span class="pill warm">overdue</span>' in listed
+
+
+def test_submitting_again_says_that_it_waits(desk: FlaskClient, session: Session) -> None:
+    question = make_question(session)
+    told = []
+    for stem in ("Once?", "Twice?"):
+        done = submit(desk, of(question), form="editor", stem=stem, op="submit")
+        told += notes_of(page_after(desk, done))
+    assert told == [
+        *("Saved as revision 2.", "Submitted for review."),
+        *("Saved as revision 3.", "It waits for review already."),
+    ]
 
 
 # --- four eyes -----------------------------------------------------------------------

@@ -46,7 +46,7 @@ from cms.services.content import content_of
 from cms.services.permissions import may, needs_another, require_writer
 from cms.services.rendered import Rendered, render_item
 from cms.services.warnings import acknowledge, count_mended, take_back
-from cms.vocabulary import Difficulty, Role
+from cms.vocabulary import Difficulty, Role, Stage
 from cms.web.admin.base import actor, find, now, transaction
 from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_up, choose
 from cms.web.admin.forms import QuestionForm
@@ -137,7 +137,9 @@ class EditorPages(ConflictPages, Steps):
         elif verb == "save":
             flash("Nothing was changed, so nothing was saved.", "info")
         # The text is safe by now, whatever becomes of the next step.
-        if verb == "submit":
+        if verb == "submit" and question.stage == Stage.in_review:
+            flash("It waits for review already.", "info")
+        elif verb == "submit":
             self.attempt(questions.submit, question, "Submitted for review.")
         elif verb == "publish":
             self._publish(question, number)

@@ -15,10 +15,10 @@ from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, Question
 from cms.services import publishing, purging, questions, scheduling
-from cms.services.blockers import DAMAGED, UNANSWERED
+from cms.services.blockers import DAMAGED, OWN, UNANSWERED
 from cms.services.content import find_revision, revision_content
 from cms.services.history import differences
-from cms.vocabulary import CorrectionStatus, Role
+from cms.vocabulary import CorrectionStatus, Role, Stage
 from cms.web.admin.base import actor, find, now, transaction
 from cms.web.admin.editor import opened, rendered
 from cms.web.admin.forms import QuestionForm
@@ -82,13 +82,18 @@ class WorkflowPages(Steps):
             when=request.form.get("when", ""),
         )
 
-    def _remedies(self, session: Session, question: Question) -> list[tuple[str, str]]:
-        """Return what keeps the newest text from going public, each with where to mend it."""
+    def _remedies(self, session: Session, question: Question) -> list[tuple[str, str, str]]:
+        """Return what keeps the newest text from going public: why, where to mend it, how."""
         here = self.get_url(".edit_view", id=question.id)
         notes = notes_on(question, opened(question)).in_order
-        places = {UNANSWERED: here, DAMAGED: f"{here}#{notes[0].anchor}" if notes else here}
+        places = {
+            UNANSWERED: (here, "Write it"),
+            DAMAGED: (f"{here}#{notes[0].anchor}" if notes else here, "Go to the first one"),
+        }
+        if question.stage == Stage.draft:
+            places[OWN.format(question.latest_number)] = (here, "Submit it for review")
         found = publishing.blockers(session, question, by=actor())
-        return [(reason, places.get(reason, "")) for reason in found]
+        return [(reason, *places.get(reason, ("", ""))) for reason in found]
 
     @expose("/<id>/unschedule", methods=("POST",))
     def unschedule(self, id: str) -> ResponseReturnValue:

@@ -35,6 +35,7 @@ from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.imports import importing
 from cms.services.imports.importing import Imported, apply, plan_file
+from cms.services.merging import merge
 from cms.services.publishing import publish
 from cms.services.questions import lock_all, save
 from cms.vocabulary import Origin, RowAction
@@ -137,6 +138,20 @@ def test_an_edited_export_updates_by_uid(session: Session) -> None:
     assert [s.url for s in session.scalars(select(Answer)).first().sources] == [  # type: ignore[union-attr]
         "https://example.org/views"
     ]
+
+
+def test_a_file_that_names_a_merged_question_is_told_what_it_became(session: Session) -> None:
+    duplicate = make_published(session, "What are views?")
+    data = carry(session)
+    survivor = make_published(session, "What is a view?")
+    merge(session, duplicate, survivor, seen=(1, 1), by=None, at=LATER)
+    session.commit()
+    done = bring(session, data)
+    [row] = done.plan.rows
+    assert (row.action, row.message) == (
+        RowAction.conflict,
+        "This question was merged into 'what-is-a-view'; edit that one.",
+    )
 
 
 def test_a_row_changed_on_both_sides_is_a_conflict_and_nothing_is_overwritten(

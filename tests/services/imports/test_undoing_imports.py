@@ -18,6 +18,7 @@ from cms.services.deciding import reject
 from cms.services.decks import delete_deck, save_deck
 from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import
+from cms.services.merging import merge
 from cms.services.questions import save
 from cms.services.tags import save_tag
 from cms.vocabulary import RowAction
@@ -72,6 +73,17 @@ def test_an_edit_that_is_being_saved_is_not_undone_away(talk: Conversation) -> N
     thread.join(20)
     assert "‘Fresh?’ was edited" in outcome[0]
     assert talk.question("Fresh?").answers[0].body == "Mine."
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_was_merged_with_another_is_not_undone_away(talk: Conversation, turned: bool) -> None:
+    batch = talk.shown(a_file(a_question("Fresh?")))
+    talk.write(batch)
+    pair = talk.question("Fresh?"), make_question(talk.session, "Older?")
+    duplicate, into = reversed(pair) if turned else pair
+    merge(talk.session, duplicate, into, seen=(1, 1), by=None, at=AT)
+    with pytest.raises(WrongState, match="‘Fresh\\?’ was merged with another"):
+        undone(talk, batch)
 
 
 def test_a_deck_that_is_being_changed_is_not_undone_away(talk: Conversation) -> None:
