@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from cms.models.accounts import User
@@ -50,13 +59,20 @@ class Question(Base):
     newest, `published_number` the one on the shelf, `scheduled_number` the one
     that goes public at `scheduled_at`. The newest is the lock version, too:
     every save makes a revision, and names the one that its editor saw.
-    `stem_key` is the stem's match key: what reads the same has the same.
+    `stem_key` is the stem's match key: what reads the same has the same. `sketched`
+    says that likely duplicates of this stem were looked for.
     """
 
     __tablename__ = "question"
     __table_args__ = (
         Index(None, "updated_at", "id"),
         Index(None, "stage", "updated_at"),
+        Index(
+            "ix_question_unsketched",
+            "id",
+            sqlite_where=text("NOT sketched"),
+            postgresql_where=text("NOT sketched"),
+        ),
         IDS_ARE_NEVER_REUSED,
     )
 
@@ -65,6 +81,7 @@ class Question(Base):
     slug: Mapped[Slug] = mapped_column(unique=True)
     stem: Mapped[LongText]
     stem_key: Mapped[Line] = mapped_column(default="", index=True)
+    sketched: Mapped[bool] = mapped_column(default=False)
     context: Mapped[LongText] = mapped_column(default="")
     difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
     stage: Mapped[Stage] = mapped_column(default=Stage.draft)
@@ -96,7 +113,9 @@ class Question(Base):
 
     @validates("stem")
     def _key_stem(self, _attribute: str, stem: str) -> str:
-        self.stem_key = stem_key(stem)
+        key = stem_key(stem)
+        if key != self.stem_key:
+            self.stem_key, self.sketched = key, False
         return stem
 
     @property
