@@ -32,6 +32,7 @@ from cms.models import (
 from cms.services import deckmembers
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.releases import open_release
 from cms.text import unique_name
@@ -102,7 +103,7 @@ def save_deck(
     deck.description = item.description
     deck.filter = msgspec.to_builtins(item.filter)
     deck.updated_at = at
-    _put_members(deck, item.questions)
+    put_members(deck, item.questions)
     session.flush()
     verb = "Changed" if before else "Made"
     release = open_release(session, by=by, at=at, summary=f"{verb} the deck {item.title}")
@@ -216,8 +217,7 @@ def _uids_of(session: Session, names: Sequence[str]) -> dict[str, str]:
 
 def _lock(session: Session, deck: Deck) -> None:
     """Read a deck anew and keep others from changing it until the transaction ends."""
-    session.flush()
-    session.refresh(deck, with_for_update=True)
+    lock_row(session, deck, "deck")
 
 
 def _is_taken(session: Session, slug: str) -> bool:
@@ -254,7 +254,7 @@ def _faults(session: Session, item: DeckItem, before: DeckItem | None) -> Iterab
             yield f"questions[{index}]", f"The bank has no question with the uid '{uid[:80]}'."
 
 
-def _put_members(deck: Deck, uids: Sequence[str]) -> None:
+def put_members(deck: Deck, uids: Sequence[str]) -> None:
     """Make these the explicit members; rows that stay are moved, not made again."""
     held = {member.question_uid: member for member in deck.members}
     deck.members = [held.get(uid) or DeckMember(question_uid=uid, position=0) for uid in uids]

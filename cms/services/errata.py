@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from cms.formats.item import CorrectionItem
@@ -66,9 +66,14 @@ def put_corrections(
     corrections: dict[int, list[Correction]],
     release: Release,
 ) -> None:
+    # One that came from another question, by a merge, leaves that one's errata.
+    moved = [each.number for group in corrections.values() for each in group]
     session.execute(
         delete(PublishedCorrection).where(
-            PublishedCorrection.question_uid.in_([row.uid for row in rows])
+            or_(
+                PublishedCorrection.question_uid.in_([row.uid for row in rows]),
+                PublishedCorrection.number.in_(moved),
+            )
         )
     )
     values = [

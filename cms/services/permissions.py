@@ -43,3 +43,8 @@ def four_eyes(session: Session) -> bool:
     The engine says so, and with it every session of every entry point.
     """
     return bool(session.connection().get_execution_options().get(FOUR_EYES, False))
+
+
+def needs_another(session: Session, by: User | None) -> bool:
+    """Whether somebody else than the actor has to publish what the actor writes now."""
+    return by is not None and four_eyes(session)

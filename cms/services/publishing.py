@@ -1,25 +1,24 @@
 """Publish and retire: the one door between the working copy and the shelf."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from cms.errors import NotPublishable, WrongState
-from cms.models import Answer, ImportWarning, Question, Revision, User
+from cms.errors import NotFound, NotPublishable, WrongState
+from cms.models import ImportWarning, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
+from cms.services.blockers import reasons, with_open_warnings
 from cms.services.chunks import chunks
+from cms.services.content import find_revision
 from cms.services.permissions import require
 from cms.services.questions import lock, lock_all
 from cms.services.releases import open_release
 from cms.services.warnings import is_open
 from cms.vocabulary import ChangeKind, Role, Stage
-
-UNANSWERED = "It has no answer. Write one."
-DAMAGED = "Import warnings are open. Mend or acknowledge them."
 
 
 @dataclass(slots=True)
@@ -39,32 +38,35 @@ def publish(
     by: User | None,
     at: datetime,
     force: bool = False,
+    numbers: Mapping[int, int] | None = None,
 ) -> Published:
     """Put the newest revision of each question on the shelf, all in one release.
 
-    What cannot go public is refused with its reasons, the others are published.
-    `force` acknowledges open import warnings (audited); it never publishes a
-    question without an answer.
+    `numbers` names an earlier revision for some, by the questions' ids; what was
+    saved since then stays unpublished. What cannot go public is refused with its
+    reasons, the others are published. `force` acknowledges open import warnings
+    (audited); it never publishes a question without an answer.
 
     :raises NotAllowed: when the actor is no editor
     """
     require(by, Role.editor, "publish questions")
+    pinned = numbers or {}
     result = Published()
     ready: list[Question] = []
     for some in chunks(questions):
         ids = [question.id for question in some]
         lock_all(session, ids)
-        answered = _with_answers(session, ids)
-        damaged = _with_open_warnings(session, ids)
+        chosen = {each.id: pinned.get(each.id, each.latest_number) for each in some}
+        refused = reasons(session, some, chosen, by=by, acknowledged=force)
         for question in some:
-            reasons = _reasons(question, answered, set() if force else damaged)
-            if reasons:
-                result.refused.append(NotPublishable(question.slug, reasons))
-            elif question.published_number == question.latest_number:
+            if question.published_number == chosen[question.id]:
                 result.unchanged.append(question)
+            elif question.id in refused:
+                result.refused.append(NotPublishable(question.slug, refused[question.id]))
             else:
                 ready.append(question)
         if force:
+            damaged = with_open_warnings(session, ids)
             _acknowledge(session, damaged & {question.id for question in ready}, by=by, at=at)
     if not ready:
         session.flush()
@@ -73,8 +75,9 @@ def publish(
     summary = f"Published {ready[0].stem}" if count == 1 else f"Published {count} questions"
     release = open_release(session, by=by, at=at, summary=summary)
     for question in ready:
-        question.published_number = question.latest_number
-        question.stage = Stage.draft
+        question.published_number = pinned.get(question.id, question.latest_number)
+        if not question.has_unpublished_changes:
+            question.stage = Stage.draft
         question.scheduled_number = question.scheduled_at = None
         record(
             session,
@@ -82,7 +85,7 @@ def publish(
             at=at,
             action="question.publish",
             about=f"question:{question.uid}",
-            revision=question.latest_number,
+            revision=question.published_number,
             release=release.number,
         )
     session.flush()
@@ -107,10 +110,42 @@ def publish(
     return result
 
 
-def blockers(session: Session, question: Question) -> list[str]:
-    """Return why this question cannot be published as it stands; nothing if it can."""
-    answered = _with_answers(session, [question.id])
-    return _reasons(question, answered, _with_open_warnings(session, [question.id]))
+def publish_seen(
+    session: Session, question: Question, *, number: int, by: User | None, at: datetime
+) -> int | None:
+    """Publish the revision that somebody looked at; return the release, None if it is public.
+
+    :raises WrongState: when it is not the newest one any more; nothing is published then
+    :raises NotPublishable: with what keeps it from going public
+    """
+    lock(session, question)
+    require_newest(session, question, number)
+    done = publish(session, [question], by=by, at=at)
+    if done.refused:
+        raise done.refused[0]
+    return done.release
+
+
+def require_newest(session: Session, question: Question, number: int) -> None:
+    """Let pass whoever looked at the newest revision of a question, which is locked.
+
+    :raises WrongState: when somebody saved since
+    """
+    if question.latest_number == number:
+        return
+    author = find_revision(session, question, question.latest_number).author
+    raise WrongState(
+        f"{author or 'The command line'} saved revision {question.latest_number} since you "
+        "looked. Nothing goes public before you have seen that, too."
+    )
+
+
+def blockers(
+    session: Session, question: Question, number: int | None = None, *, by: User | None = None
+) -> list[str]:
+    """Return why the actor cannot publish a revision, by default the newest; else nothing."""
+    chosen = {question.id: number or question.latest_number}
+    return reasons(session, [question], chosen, by=by).get(question.id, [])
 
 
 def retire(
@@ -129,7 +164,10 @@ def retire(
     """
     require(by, Role.editor, "retire questions")
     for some in chunks(sorted(question.id for question in questions)):
-        for question in lock_all(session, some):
+        found = lock_all(session, some)
+        if len(found) < len(set(some)):
+            raise NotFound("Somebody deleted one of these questions meanwhile.")
+        for question in found:
             if question.published_number is None:
                 raise WrongState(f"'{question.stem}' is not published, so it cannot be retired.")
     summary = f"Retired {questions[0].stem}" if len(questions) == 1 else f"Retired {len(questions)}"
@@ -172,41 +210,6 @@ def revive(session: Session, question: Question, *, by: User | None, at: datetim
     question.retired_at = None
     question.stage = Stage.draft
     record(session, by=by, at=at, action="question.unretire", about=f"question:{question.uid}")
-
-
-def _with_answers(session: Session, ids: Sequence[int]) -> set[int]:
-    return set(
-        session.scalars(
-            select(Answer.question_id)
-            .where(Answer.question_id.in_(ids), Answer.position == 0, Answer.body != "")
-            .distinct()
-        )
-    )
-
-
-def _with_open_warnings(session: Session, ids: Sequence[int]) -> set[int]:
-    return set(
-        session.scalars(
-            select(ImportWarning.question_id)
-            .where(ImportWarning.question_id.in_(ids), is_open())
-            .distinct()
-        )
-    )
-
-
-def _reasons(question: Question, answered: set[int], damaged: set[int]) -> list[str]:
-    reasons: list[str] = []
-    if question.merged_into_id is not None:
-        reasons.append("It was merged into another question.")
-    elif question.retired_at is not None:
-        reasons.append("It is retired. Un-retire it first.")
-    if not question.stem:
-        reasons.append("It has no stem. Write the question.")
-    if question.id not in answered:
-        reasons.append(UNANSWERED)
-    if question.id in damaged:
-        reasons.append(DAMAGED)
-    return reasons
 
 
 def _acknowledge(session: Session, ids: set[int], *, by: User | None, at: datetime) -> None:

@@ -5,31 +5,28 @@ somebody else's save in between is a StaleEdit, never an overwrite.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
-from slugify import slugify
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
-from cms.formats.item import SLUG_LIMIT, AnswerItem, Content, content_hash
+from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
 from cms.models import (
     Answer,
     Change,
-    Publication,
     Question,
     Revision,
-    SlugRedirect,
     Tag,
     User,
-    Withdrawal,
     new_uid,
 )
+from cms.services.addresses import free_slug, slug_owners
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
@@ -40,12 +37,13 @@ from cms.services.content import (
     searchable,
     source_rows,
 )
+from cms.services.locking import lock_row
 from cms.services.permissions import require, require_writer
 from cms.services.warnings import settle
-from cms.text import unique_name
 from cms.vocabulary import Origin, Role, Stage
 
 MERGED = "This question was merged into another one; edit that one."
+STANDS_IN = "Another question was merged into this one, which answers for it. Retire it instead."
 WAS_PUBLIC = "This question was public, so its address and its history stay. Retire it instead."
 
 
@@ -206,6 +204,12 @@ def was_public(session: Session, question: Question) -> bool:
     return bool(session.scalar(select(exists().where(Change.uid == question.uid))))
 
 
+def answers_for_others(session: Session, ids: Sequence[int]) -> set[int]:
+    """Return those of the questions into which others were merged."""
+    into = Question.merged_into_id
+    return set(session.scalars(select(into).where(into.in_(ids)).distinct()).all()) - {None}  # type: ignore[return-value]
+
+
 def delete_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
     """Delete a question that was never public; the audit keeps its whole content.
 
@@ -215,6 +219,8 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
     lock(session, question)
     if was_public(session, question):
         raise WrongState(WAS_PUBLIC)
+    if answers_for_others(session, [question.id]):
+        raise WrongState(STANDS_IN)
     record(
         session,
         by=by,
@@ -238,9 +244,11 @@ def history(session: Session, question: Question) -> list[Revision]:
 
 
 def lock(session: Session, question: Question) -> None:
-    """Read the question anew and keep others from changing it until the transaction ends."""
-    session.flush()
-    session.refresh(question, with_for_update=True)
+    """Read the question anew and keep others from changing it until the transaction ends.
+
+    :raises NotFound: when somebody deleted it meanwhile
+    """
+    lock_row(session, question, "question")
 
 
 def lock_all(session: Session, ids: Sequence[int]) -> list[Question]:
@@ -274,34 +282,6 @@ def checked(content: Content) -> Content:
     ]
     refuse_faults(content)
     return content
-
-
-def free_slug(session: Session, stem: str, uid: str) -> str:
-    """Return an address for a stem that nothing else has or had."""
-    wanted = slugify(stem, max_length=SLUG_LIMIT - 8, word_boundary=True) or f"question-{uid[-12:]}"
-    return unique_name(wanted, lambda slug: slug_taken(session, slug, uid), SLUG_LIMIT)
-
-
-def slug_taken(session: Session, slug: str, uid: str) -> bool:
-    """Whether another question than `uid` has the address, or had it in public."""
-    return bool(slug_owners(session, [slug]).get(slug, set()) - {uid})
-
-
-def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[str]]:
-    """Return the uids of the questions that have, or had in public, each of these addresses."""
-    wanted = [slug for slug in slugs if slug is not None]
-    owners: dict[str, set[str]] = defaultdict(set)
-    for statement in (
-        select(Question.slug, Question.uid).where(Question.slug.in_(wanted)),
-        select(Publication.slug, Publication.uid).where(Publication.slug.in_(wanted)),
-        select(Withdrawal.slug, Withdrawal.uid).where(Withdrawal.slug.in_(wanted)),
-        select(SlugRedirect.slug, SlugRedirect.uid).where(
-            SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
-        ),
-    ):
-        for slug, uid in session.execute(statement):
-            owners[slug].add(uid)
-    return owners
 
 
 def _refuse_taken(session: Session, content: Content) -> None:

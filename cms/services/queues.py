@@ -38,6 +38,10 @@ def has_unpublished_changes() -> ColumnElement[bool]:
     return and_(Question.published_number != Question.latest_number, alive())
 
 
+def is_scheduled() -> ColumnElement[bool]:
+    return Question.scheduled_at.is_not(None)
+
+
 def has_no_source() -> ColumnElement[bool]:
     """Whether none of a question's answers cites anything."""
     cited = exists().where(Source.answer_id == Answer.id, Answer.question_id == Question.id)
@@ -66,6 +70,7 @@ QUEUES: dict[str, Queue] = {
         "Readers still see the text before these changes.",
         has_unpublished_changes,
     ),
+    "scheduled": Queue("Scheduled", "They go public by themselves, at their time.", is_scheduled),
     "unsourced": Queue("No source", "Cite where each answer can be checked.", has_no_source),
 }
 

@@ -17,6 +17,8 @@ from cms.models import ImportWarning, Question, Revision, User
 from cms.passages import find
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.content import content_of
+from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.vocabulary import Role
 
@@ -118,6 +120,27 @@ def _damaged(warning: ImportWarning, content: Content) -> bool:
     return bool(located(warning, texts_of(content)))
 
 
+def damaged_in(session: Session, contents: Mapping[int, Content]) -> set[int]:
+    """Return the questions of which these earlier texts, by their ids, are damaged.
+
+    A text is if it has the passage of a warning that nobody acknowledged. Where
+    no text has the passage nothing can be told, and the warning counts while it is open.
+    """
+    found: set[int] = set()
+    warned = session.scalars(
+        select(ImportWarning).where(
+            ImportWarning.question_id.in_(contents), ImportWarning.acknowledged_at.is_(None)
+        )
+    )
+    for warning in warned:
+        still_open = warning.mended_in is None
+        if _damaged(warning, contents[warning.question_id]) or (
+            still_open and not _damaged(warning, content_of(warning.question))
+        ):
+            found.add(warning.question_id)
+    return found
+
+
 # --- dealing with them ------------------------------------------------------------------
 
 
@@ -188,7 +211,7 @@ def acknowledge(session: Session, warning: ImportWarning, *, by: User | None, at
     :raises WrongState: when it was mended, or somebody said so already
     """
     require(by, Role.editor, "acknowledge import warnings")
-    session.refresh(warning, with_for_update=True)
+    lock_row(session, warning, "warning")
     if warning.acknowledged_at is not None:
         raise WrongState("Somebody acknowledged this warning already.")
     if warning.mended_in is not None:
@@ -205,7 +228,7 @@ def take_back(session: Session, warning: ImportWarning, *, by: User | None, at: 
     :raises WrongState: when it is not acknowledged
     """
     require(by, Role.editor, "take back an acknowledgement")
-    session.refresh(warning, with_for_update=True)
+    lock_row(session, warning, "warning")
     if warning.acknowledged_at is None:
         raise WrongState("This warning is not acknowledged, so there is nothing to take back.")
     warning.acknowledged_at = warning.acknowledged_by_id = None

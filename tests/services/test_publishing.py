@@ -26,8 +26,9 @@ from cms.models import (
     User,
     Withdrawal,
 )
+from cms.services.blockers import DAMAGED, UNANSWERED
 from cms.services.content import content_of
-from cms.services.publishing import DAMAGED, UNANSWERED, publish, retire, unretire
+from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import save
 from cms.services.releases import release_number
 from cms.vocabulary import ChangeKind, Status

@@ -10,8 +10,9 @@ from cms.errors import NotAllowed, WrongState
 from cms.formats import FORMATS
 from cms.formats.item import AnswerItem, Content, Upload
 from cms.models import AuditEvent, ImportWarning, Question, User
+from cms.services.blockers import DAMAGED
 from cms.services.imports.importing import apply, plan_file
-from cms.services.publishing import DAMAGED, blockers, publish
+from cms.services.publishing import blockers, publish
 from cms.services.questions import restore, save
 from cms.services.warnings import (
     Place,

@@ -24,10 +24,10 @@ from cms.models import (
     new_uid,
     question_tag,
 )
+from cms.services.addresses import slug_owners
 from cms.services.chunks import chunks
 from cms.services.content import searchable, source_rows, source_values
 from cms.services.imports.planning import PlannedRow
-from cms.services.questions import slug_owners
 from cms.text import stem_key, unique_name
 from cms.vocabulary import CorrectionStatus, Origin, Stage
 

@@ -22,12 +22,12 @@ from cms.formats.item import (
     TagItem,
 )
 from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
+from cms.services.addresses import slug_owners
 from cms.services.chunks import chunks
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.errata import correction_item
 from cms.services.imports.bases import Bases, stands
 from cms.services.imports.merging import judge
-from cms.services.questions import slug_owners
 from cms.text import stem_key
 from cms.vocabulary import RowAction
 

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound, WrongState
-from cms.formats.checks import tag_faults
-from cms.formats.item import TagItem
-from cms.models import BulkOperation, BulkRow, Job, Question, Tag, User
-from cms.models.accounts import name_key
+from cms.models import BulkOperation, BulkRow, Job, Question, User
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.jobs import enqueue
 from cms.services.operations import verbs
+from cms.services.operations.arguments import checked, given
 from cms.services.operations.verbs import Work
 from cms.services.permissions import require
-from cms.services.tags import resolve
-from cms.text import normalize_line
-from cms.vocabulary import Difficulty, JobState, Role, RowAction
+from cms.vocabulary import JobState, Role, RowAction
 
 BULK = "bulk"
 """The kind of job that performs an operation, or undoes it."""
@@ -71,6 +67,22 @@ VERBS: dict[str, Verb] = {
         Role.editor,
         verbs.publish,
         warning="Readers will see their newest text at once.",
+    ),
+    "publish_at": Verb(
+        "Publish at a time",
+        "Scheduled for {when} UTC",
+        Role.editor,
+        verbs.publish_at,
+        ("when",),
+        warning="What is their newest text now goes public then; what is saved later does not. "
+        "It takes the place of any schedule that they have.",
+    ),
+    "unschedule": Verb(
+        "Take back the schedule",
+        "Took back the schedules",
+        Role.editor,
+        verbs.unschedule,
+        warning="They stay as they are until somebody publishes them.",
     ),
     "submit": Verb("Submit for review", "Submitted for review", Role.contributor, verbs.submit),
     "return": Verb("Return to draft", "Returned to draft", Role.contributor, verbs.return_to_draft),
@@ -187,8 +199,8 @@ def begin(
     """
     verb = find_verb(name)
     allowed(by, verb)
-    checked = _checked(session, name, arguments)
-    operation = BulkOperation(verb=name, arguments=checked, by_id=by.id if by else None, at=at)
+    stated = checked(session, name, verb.asks, arguments, at=at)
+    operation = BulkOperation(verb=name, arguments=stated, by_id=by.id if by else None, at=at)
     session.add(operation)
     session.flush()
     chosen = 0
@@ -253,7 +265,7 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
     verb = VERBS[operation.verb]
     by = operation.by
     allowed(by, verb)
-    given = _given(session, operation, by=by, at=at)
+    arguments = given(session, operation, by=by, at=at)
     # The questions are locked before a release is opened: its lock comes last everywhere.
     held = (
         select(Question.id)
@@ -273,7 +285,7 @@ def perform(session: Session, operation: BulkOperation, *, at: datetime) -> None
         )
     )
     told = verb.tell(operation.arguments)
-    work = Work(session, operation.id, dict(rows.all()), given, told, by, at)  # type: ignore[arg-type]
+    work = Work(session, operation.id, dict(rows.all()), arguments, told, by, at)  # type: ignore[arg-type]
     verb.perform(work)
     operation.done_at = at
     operation.release = work.release.number if work.release else None
@@ -318,83 +330,3 @@ def find_verb(name: str) -> Verb:
     if name not in VERBS:
         raise NotFound("There is no such action.")
     return VERBS[name]
-
-
-# --- arguments ------------------------------------------------------------------------------
-
-
-def _checked(session: Session, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a verb asks for, checked, as JSON."""
-    asks = VERBS[name].asks
-    typed = {each: normalize_line(arguments.get(each, "")) for each in asks}
-    checked: dict[str, Any] = dict(typed)
-    for each in ("tag", "other"):
-        if each in asks:
-            checked[each] = _tag_path(session, each, typed[each], made=_makes(name) == each)
-    if "other" in asks and checked["other"] == checked["tag"]:
-        raise InvalidInput("Name two different tags.", field="other")
-    if typed.get("difficulty") and typed["difficulty"] not in list(Difficulty):
-        raise InvalidInput(f"Choose {', '.join(Difficulty)}, or none.", field="difficulty")
-    if typed.get("review_by"):
-        checked["review_by"] = _day(typed["review_by"])
-    if typed.get("assignee"):
-        account = session.scalar(
-            select(User).where(
-                User.name_key == name_key(typed["assignee"]), User.disabled_at.is_(None)
-            )
-        )
-        if account is None:
-            raise InvalidInput(
-                f"There is no active account ‘{typed['assignee'][:64]}’.", field="assignee"
-            )
-        checked["assignee"] = account.name
-        checked["assignee_id"] = account.id
-    return checked
-
-
-def _makes(name: str) -> str:
-    """Return which argument names a tag that is made where it is missing."""
-    return {"add_tag": "tag", "replace_tag": "other"}.get(name, "")
-
-
-def _tag_path(session: Session, field: str, typed: str, *, made: bool) -> str:
-    path = typed.casefold().strip("/")
-    if not path:
-        raise InvalidInput("Name a tag, such as flask/basics.", field=field)
-    for _, problem in tag_faults(TagItem(slug=path)):
-        raise InvalidInput(problem, field=field)
-    if not made and session.scalar(select(Tag.id).where(Tag.slug == path)) is None:
-        raise NotFound(f"There is no tag ‘{path}’.")
-    return path
-
-
-def _day(typed: str) -> str:
-    try:
-        return date.fromisoformat(typed).isoformat()
-    except ValueError:
-        raise InvalidInput(
-            f"‘{typed[:40]}’ is not a day. Write it like 2027-01-31.", field="review_by"
-        ) from None
-
-
-def _given(
-    session: Session, operation: BulkOperation, *, by: User | None, at: datetime
-) -> dict[str, Any]:
-    """Return the arguments as the verbs need them: tags by their uids, days as days."""
-    given = dict(operation.arguments)
-    for each in ("tag", "other"):
-        path = given.get(each)
-        if path is None:
-            continue
-        if each == _makes(operation.verb):
-            given[each] = resolve(session, [path], by=by, at=at)[path].uid
-        else:
-            given[each] = session.scalar(select(Tag.uid).where(Tag.slug == path))
-            if given[each] is None:
-                raise WrongState(f"The tag ‘{path}’ was deleted or renamed meanwhile.")
-    if "review_by" in given:
-        day = given["review_by"]
-        given["review_by"] = date.fromisoformat(day) if day else None
-    if "assignee" in given:
-        given.setdefault("assignee_id", None)
-    return given

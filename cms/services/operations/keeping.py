@@ -25,8 +25,8 @@ from cms.models import (
     Tag,
 )
 from cms.models.base import UtcDateTime
+from cms.services.addresses import slug_owners
 from cms.services.chunks import chunks
-from cms.services.questions import slug_owners
 
 Rows = dict[str, list[dict[str, Any]]]
 

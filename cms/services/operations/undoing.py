@@ -23,7 +23,7 @@ from cms.services.jobs import Attempt
 from cms.services.operations.bulk import VERBS, allowed, perform
 from cms.services.operations.keeping import put_rows
 from cms.services.operations.states import Kept, put_state, state_of, unpacked
-from cms.services.permissions import require_writer
+from cms.services.permissions import needs_another, require_writer
 from cms.services.questions import lock_all
 from cms.services.releases import open_release
 from cms.services.rewriting import restore_texts
@@ -41,6 +41,12 @@ class Done:
     question_id: int | None
     number: int | None
     kept: Kept
+
+    @property
+    def restored_id(self) -> int | None:
+        """The question's id once it is put back."""
+        rows = self.kept.rows.get("question")
+        return rows[0]["id"] if rows else self.question_id
 
 
 def bulk_job(attempt: Attempt) -> None:
@@ -144,6 +150,7 @@ def put_back(
         shelf.withdraw(session, questions, undo.open_release(), reason=reason)
     if undo.shown:
         shelf.refresh(session, undo.shown, undo.open_release(), ChangeKind.published)
+    _drop_missed_schedules(session, [id for each in done if (id := each.restored_id)], at)
     if undo.release is None:
         return None
     return undo.release.number
@@ -189,12 +196,23 @@ def _put_back_some(undo: _Undo, pairs: Sequence[tuple[Question, Done]]) -> None:
         )
 
 
+def _drop_missed_schedules(session: Session, ids: Sequence[int], at: datetime) -> None:
+    """Let no schedule come back whose time is over: its job came and found none."""
+    for some in chunks(ids):
+        session.execute(
+            update(Question)
+            .where(Question.id.in_(some), Question.scheduled_at <= at)
+            .values(scheduled_number=None, scheduled_at=None)
+        )
+
+
 def _put_texts(undo: _Undo, pairs: Sequence[tuple[Question, Done]]) -> None:
     """Append a revision with the text that each question had; live where the undone one was."""
     live: dict[int, Release] = {}
+    waits = needs_another(undo.session, undo.by)
     for question, done in pairs:
         require_writer(undo.by, question)
-        if done.kept.left.published_number == done.number:
+        if done.kept.left.published_number == done.number and not waits:
             live[question.id] = undo.open_release()
     restore_texts(
         undo.session,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, WrongState
+from cms.errors import CmsError, NotPublishable, WrongState
 from cms.formats.item import Content
 from cms.models import BulkRow, Change, ImportWarning, Question, Release, User, Withdrawal
 from cms.services import publishing, shelf
@@ -21,10 +21,18 @@ from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.operations.keeping import keep_rows
 from cms.services.operations.states import Kept, State, packed, state_of
-from cms.services.permissions import require_writer
-from cms.services.questions import MERGED, WAS_PUBLIC, lock_all, move
+from cms.services.permissions import needs_another, require_writer
+from cms.services.questions import (
+    MERGED,
+    STANDS_IN,
+    WAS_PUBLIC,
+    answers_for_others,
+    lock_all,
+    move,
+)
 from cms.services.releases import open_release
 from cms.services.rewriting import Rewriting, current_contents, rewrite
+from cms.services.scheduling import clear_schedule, set_schedule
 from cms.services.warnings import acknowledge, is_open
 from cms.vocabulary import ChangeKind, Difficulty, Origin, RowAction, Stage
 
@@ -138,12 +146,15 @@ def delete_drafts(work: Work) -> None:
     for questions in work.rounds():
         uids = [question.uid for question in questions]
         public = set(session.scalars(select(Change.uid).where(Change.uid.in_(uids))))
+        standing_in = answers_for_others(session, [question.id for question in questions])
         gone: list[Question] = []
         for question in questions:
             try:
                 require_writer(work.by, question)
                 if question.uid in public:
                     raise WrongState(WAS_PUBLIC)
+                if question.id in standing_in:
+                    raise WrongState(STANDS_IN)
             except CmsError as error:
                 work.leave(question, str(error))
             else:
@@ -206,6 +217,9 @@ def _each(change: Callable[[Work, Question], None]) -> Perform:
                 was = state_of(question)
                 try:
                     change(work, question)
+                except NotPublishable as error:
+                    work.leave(question, " ".join(error.reasons))
+                    continue
                 except CmsError as error:
                     work.leave(question, str(error))
                     continue
@@ -251,6 +265,19 @@ return_to_draft = _each(
 unretire = _each(
     lambda work, question: publishing.revive(work.session, question, by=work.by, at=work.at)
 )
+publish_at = _each(
+    lambda work, question: set_schedule(
+        work.session,
+        question,
+        number=question.latest_number,
+        when=work.given["when"],
+        by=work.by,
+        at=work.at,
+    )
+)
+unschedule = _each(
+    lambda work, question: clear_schedule(work.session, question, by=work.by, at=work.at)
+)
 set_review_date = _set_care("review_by", "question.review_by")
 assign = _set_care("assignee_id", "question.assign")
 
@@ -262,17 +289,19 @@ def _rewriting(change: Callable[[Content, dict[str, Any]], Content], unchanged: 
     """Make a verb that changes tags or difficulty.
 
     What is published without unpublished changes goes live at once. Where there
-    are some, the change joins them and waits.
+    are some, the change joins them and waits; so it does where somebody else has
+    to publish it.
     """
 
     def perform(work: Work) -> None:
         went_live: list[int] = []
+        waits = needs_another(work.session, work.by)
         for questions in work.rounds():
             changed, was = _changed(work, questions, change, unchanged)
             live = {
                 question.id: work.open_release()
                 for question in (each.question for each in changed)
-                if question.published_number == question.latest_number
+                if not waits and question.published_number == question.latest_number
             }
             rewrite(
                 work.session,

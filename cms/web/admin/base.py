@@ -91,14 +91,18 @@ def hits(words: str) -> Select[Any]:
 
 
 class GuardedView(BaseView):
-    """A view behind the log-in. `role` opens it; `roles` asks more for single pages."""
+    """A view behind the log-in. `role` opens it; `roles` asks more for single pages.
+
+    A view that is put together from several has the `roles` of all of them.
+    """
 
     role = Role.contributor
     roles: Mapping[str, Role] = {}
 
     def allows(self, page: str) -> bool:
         """Whether whoever is logged in may use the view function `page`."""
-        return may(actor(), self.roles.get(page, self.role))
+        asked = [vars(each).get("roles", {}).get(page) for each in type(self).__mro__]
+        return all(may(actor(), role) for role in (self.role, *asked) if role is not None)
 
     def is_accessible(self) -> bool:
         return bool(current_user.is_authenticated) and self.allows("")

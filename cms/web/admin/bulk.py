@@ -36,6 +36,8 @@ GROUPS = (
         "Publishing",
         {
             "publish": "Publish {}",
+            "publish_at": "Publish {} at a time",
+            "unschedule": "Take back the schedule of {}",
             "submit": "Submit {} for review",
             "return": "Return {} to draft",
             "retire": "Retire {}",

@@ -7,11 +7,11 @@ stale form all lead to a page that holds the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.helpers import get_redirect_target
@@ -22,18 +22,28 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
-from cms.errors import CmsError, InvalidInput, NotAllowed, NotFound, StaleEdit, WrongState
+from cms.errors import (
+    CmsError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotPublishable,
+    StaleEdit,
+    WrongState,
+)
 from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, ImportWarning, Provenance, Question, Revision
 from cms.services import diff, publishing, questions, tags
+from cms.services.blockers import DAMAGED, own
 from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
-from cms.services.permissions import require_writer
+from cms.services.permissions import may, needs_another, require_writer
 from cms.services.rendered import Rendered, render_item
 from cms.services.warnings import acknowledge, count_mended, take_back
 from cms.vocabulary import Difficulty, Role
-from cms.web.admin.base import GuardedView, actor, find, now, transaction
+from cms.web.admin.base import actor, find, now, transaction
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.steps import Steps, published
 from cms.web.admin.warnings import marked, notes_on
 from cms.web.errors import STALE_FORM, error_page
 from cms.web.pages import count_of
@@ -46,10 +56,8 @@ OFFERED_REVISIONS = 50
 _DECISION = re.compile(r"(acknowledge|take-back):(\d{1,9})")
 
 
-class EditorPages(GuardedView):
+class EditorPages(Steps):
     """The pages on which a question is written; `QuestionsView` adds the list."""
-
-    roles = {"retire": Role.editor, "unretire": Role.editor}
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ResponseReturnValue:
@@ -80,6 +88,7 @@ class EditorPages(GuardedView):
         try:
             with transaction() as session:
                 question, saved = written(session, question, form)
+                number = question.latest_number
         except StaleEdit as error:
             assert question is not None
             began, form.seen_version = form.seen_version, str(question.latest_number)
@@ -102,57 +111,25 @@ class EditorPages(GuardedView):
             flash("Nothing was changed, so nothing was saved.", "info")
         # The text is safe by now, whatever becomes of the next step.
         if verb == "submit":
-            self._attempt(questions.submit, question, "Submitted for review.")
+            self.attempt(questions.submit, question, "Submitted for review.")
         elif verb == "publish":
-            self._publish(question)
+            self._publish(question, number)
         return self.back_to(question)
 
-    def _publish(self, question: Question) -> None:
+    def _publish(self, question: Question, number: int) -> None:
         try:
             with transaction() as session:
-                done = publishing.publish(session, [question], by=actor(), at=now())
+                release = publishing.publish_seen(
+                    session, question, number=number, by=actor(), at=now()
+                )
+        except NotPublishable as error:
+            flash(_refusal(question, error.reasons), "error")
+        except NotFound:
+            raise
         except CmsError as error:
             flash(f"Not published. {error}", "error")
-            return
-        if done.published:
-            flash(f"Published in release {done.release}.", "success")
-        elif done.unchanged:
-            flash("Readers see this text already; there was nothing to publish.", "info")
-        for refusal in done.refused:
-            flash(_refusal(question, refusal.reasons), "error")
-
-    # --- what is done to a question, never to its text ------------------------------
-
-    @expose("/<id>/return", methods=("POST",))
-    def return_to_draft(self, id: str) -> ResponseReturnValue:
-        question = find(Question, id, "question")
-        self._attempt(questions.return_to_draft, question, "Returned to draft.")
-        return self.back_to(question)
-
-    @expose("/<id>/retire", methods=("POST",))
-    def retire(self, id: str) -> ResponseReturnValue:
-        question = find(Question, id, "question")
-        reason = request.form.get("reason", "")
-
-        def retire(session: Session, question: Question, **who: Any) -> None:
-            publishing.retire(session, [question], reason=reason, **who)
-
-        self._attempt(retire, question, "Retired: its address now says that it is gone.")
-        return self.back_to(question)
-
-    @expose("/<id>/unretire", methods=("POST",))
-    def unretire(self, id: str) -> ResponseReturnValue:
-        question = find(Question, id, "question")
-        self._attempt(publishing.unretire, question, "A draft again. Publish it to bring it back.")
-        return self.back_to(question)
-
-    @expose("/<id>/delete", methods=("POST",))
-    def delete(self, id: str) -> ResponseReturnValue:
-        question = find(Question, id, "question")
-        stem = question.stem
-        if self._attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
-            return redirect(self.get_url(".index_view"))
-        return self.back_to(question)
+        else:
+            flash(*published(release))
 
     def _decide(
         self, question: Question, form: QuestionForm, verb: str, key: str
@@ -162,27 +139,12 @@ class EditorPages(GuardedView):
         if warning.question_id != question.id:
             raise NotFound("This question has no such warning.")
         if verb == "acknowledge":
-            self._attempt(acknowledge, warning, "Acknowledged.")
+            self.attempt(acknowledge, warning, "Acknowledged.")
         else:
-            self._attempt(take_back, warning, "Taken back: the warning is open again.")
+            self.attempt(take_back, warning, "Taken back: the warning is open again.")
         if replace(form, summary="") == opened(question):
             return self.back_to(question)
         return self._page(question, form, unsaved=True)
-
-    def _attempt(self, verb: Callable[..., Any], thing: Any, done: str) -> bool:
-        """Run a service's verb in a transaction of its own; say what came of it."""
-        try:
-            with transaction() as session:
-                verb(session, thing, by=actor(), at=now())
-        except CmsError as error:
-            flash(str(error), "error")
-            return False
-        flash(done, "success")
-        return True
-
-    def back_to(self, question: Question) -> ResponseReturnValue:
-        url = self.get_url(".edit_view", id=question.id, url=get_redirect_target())
-        return redirect(url, 303)
 
     # --- the pages --------------------------------------------------------------------
 
@@ -206,6 +168,7 @@ class EditorPages(GuardedView):
             form=form,
             unsaved=unsaved,
             editable=question is None or may_write(question),
+            publishes=may_publish(question),
             notes=notes,
             rendered=marked(shown, form, notes) if isinstance(shown, Rendered) else shown,
             difficulties=list(Difficulty),
@@ -281,7 +244,7 @@ def _refusal(question: Question, reasons: Sequence[str]) -> str:
     """Say why a question was not published, and lead to the first of its open warnings."""
     words = f"Not published. {' '.join(reasons)}"
     notes = notes_on(question, opened(question)).in_order
-    if publishing.DAMAGED not in reasons or not notes:
+    if DAMAGED not in reasons or not notes:
         return words
     return Markup('{} <a href="#{}">Go to the first one</a>.').format(words, notes[0].anchor)
 
@@ -349,6 +312,16 @@ def may_write(question: Question) -> bool:
     except NotAllowed:
         return False
     return question.merged_into_id is None
+
+
+def may_publish(question: Question | None) -> bool:
+    """Whether whoever is logged in publishes by the first key; else they submit it to somebody."""
+    session = db.session()
+    if not may(actor(), Role.editor):
+        return False
+    if not needs_another(session, actor()):
+        return True
+    return question is not None and not own(session, question, by=actor())
 
 
 def beside(question: Question) -> dict[str, Any]:

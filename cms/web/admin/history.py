@@ -16,6 +16,7 @@ from cms.services.content import find_revision, revision_content
 from cms.web.admin.base import PAGE_SIZE, GuardedView, actor, find, now, transaction
 from cms.web.admin.editor import may_write, readable, rendered
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.steps import number_of
 
 
 class HistoryPages(GuardedView):
@@ -24,7 +25,7 @@ class HistoryPages(GuardedView):
     @expose("/<id>/revisions/")
     def revisions(self, id: str) -> ResponseReturnValue:
         question = find(Question, id, "question")
-        before = _number(request.args.get("before", "")) or question.latest_number + 1
+        before = number_of(request.args.get("before", "")) or question.latest_number + 1
         rows = db.session.scalars(
             select(Revision)
             .where(Revision.question_id == question.id, Revision.number < before)
@@ -39,9 +40,9 @@ class HistoryPages(GuardedView):
         """Show a revision, and what it changed since the one before, or since `?against=`."""
         session = db.session()
         question = find(Question, id, "question")
-        row = find_revision(session, question, _number(number))
+        row = find_revision(session, question, number_of(number))
         content = readable(revision_content(session, question, row.number))
-        against = _number(request.args.get("against", "")) or row.number - 1
+        against = number_of(request.args.get("against", "")) or row.number - 1
         old = readable(revision_content(session, question, against)) if against else None
         return self.render(
             "admin/questions/revision.html",
@@ -62,8 +63,8 @@ class HistoryPages(GuardedView):
                 revision = questions.restore(
                     session,
                     question,
-                    _number(number),
-                    seen_version=_number(request.form.get("seen_version", "")),
+                    number_of(number),
+                    seen_version=number_of(request.form.get("seen_version", "")),
                     by=actor(),
                     at=now(),
                 )
@@ -75,8 +76,3 @@ class HistoryPages(GuardedView):
         else:
             flash(f"Restored as revision {revision.number}.", "success")
         return redirect(self.get_url(".edit_view", id=question.id), 303)
-
-
-def _number(written: str) -> int:
-    """Return a revision's number from an address; 0, which no revision has, for anything else."""
-    return int(written) if written.isdecimal() and len(written) < 10 else 0

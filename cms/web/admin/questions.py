@@ -18,6 +18,8 @@ from cms.web.admin.base import ListFilter, Row, hits
 from cms.web.admin.bulk import BulkPages
 from cms.web.admin.editor import EditorPages
 from cms.web.admin.history import HistoryPages
+from cms.web.admin.merging import MergePages
+from cms.web.admin.workflow import WorkflowPages
 
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
@@ -35,6 +37,7 @@ STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
         lambda: and_(Question.published_number.is_not(None), queues.alive()),
     ),
     "changed": ("with unpublished changes", queues.has_unpublished_changes),
+    "scheduled": ("scheduled", queues.is_scheduled),
     "retired": ("retired", lambda: Question.retired_at.is_not(None)),
 }
 
@@ -66,7 +69,7 @@ def _came_by(value: str) -> ColumnElement[bool]:
     return Question.id.in_(written)
 
 
-class QuestionsView(EditorPages, HistoryPages, BulkPages):
+class QuestionsView(EditorPages, WorkflowPages, MergePages, HistoryPages, BulkPages):
     """Every question of the bank, in whatever state."""
 
     title = "Questions"
@@ -111,6 +114,8 @@ class QuestionsView(EditorPages, HistoryPages, BulkPages):
             Question.stage,
             Question.published_number,
             Question.latest_number,
+            Question.scheduled_number,
+            Question.scheduled_at,
             Question.retired_at,
             Question.merged_into_id,
             Question.updated_at,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from cms.models import Question
 from cms.vocabulary import Status
-from cms.web.pages import moment
+from cms.web.pages import day, moment
 
 _STEPS = (
     (60, 1, "second"),
@@ -23,7 +23,19 @@ _STEPS = (
 def init_words(app: Flask) -> None:
     """Install the filters that the desk's templates use."""
     app.add_template_filter(ago)
+    app.add_template_filter(exactly)
     app.add_template_filter(pills)
+    app.add_template_global(utc_now)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def exactly(value: datetime) -> str:
+    """Return a time in words, to the minute: '27 Nov 2026, 09:00 UTC'."""
+    exact = value.astimezone(UTC)
+    return f"{day(exact)}, {exact:%H:%M} UTC"
 
 
 def ago(value: datetime, since: datetime | None = None) -> Markup:
@@ -48,8 +60,11 @@ def relative(value: datetime, since: datetime) -> str | None:
     return None
 
 
-def pills(question: Question) -> list[tuple[str, str]]:
-    """Return a question's state as (class, words): one word, and what else to know."""
+def pills(question: Question, fully: bool = False) -> list[tuple[str, str]]:
+    """Return a question's state as (class, words): one word, and what else to know.
+
+    `fully` says of a schedule what goes public when, which is too long for a list.
+    """
     if question.merged_into_id is not None:
         return [("gone", "merged")]
     if question.status == Status.retired:
@@ -65,4 +80,16 @@ def pills(question: Question) -> list[tuple[str, str]]:
         found.append(("review", "in review"))
     else:
         found.append(("draft", "draft"))
+    if question.scheduled_at is not None:
+        found.append(_scheduled(question, question.scheduled_at, fully=fully))
     return found
+
+
+def _scheduled(question: Question, when: datetime, *, fully: bool) -> tuple[str, str]:
+    """Return the pill of a schedule; one that is overdue waits for a worker, or for ever."""
+    kind, words = ("warm", "overdue") if when < utc_now() else ("review", "scheduled")
+    if not fully:
+        return kind, words
+    goes = "was to go public" if kind == "warm" else "goes public"
+    words = exactly(when).replace(f" {utc_now().year}", "")
+    return kind, f"{goes} {words} (revision {question.scheduled_number})"

@@ -35,6 +35,7 @@ from cms.services.operations.undoing import bulk_job, undo_bulk
 from cms.services.publishing import publish, retire, unretire
 from cms.services.questions import create, history, submit
 from cms.services.releases import release_number
+from cms.services.scheduling import schedule
 from cms.services.tags import delete_tag
 from cms.vocabulary import CorrectionKind, JobState, Origin, RowAction, Stage
 from tests.factories import AT, content, make_published, make_question, make_warning, publication_of
@@ -75,6 +76,8 @@ def public(session: Session) -> dict[str, Any]:
 
 VERBS = {
     "publish": {},
+    "publish_at": {"when": "2027-01-31T09:00"},
+    "unschedule": {},
     "submit": {},
     "return": {},
     "retire": {},
@@ -114,6 +117,7 @@ def test_each_verb_is_taken_back(
     session: Session, bank: dict[str, Question], editor: User, verb: str
 ) -> None:
     submit(session, bank["warned"], by=None, at=AT)
+    schedule(session, bank["draft"], number=1, when=LATER + timedelta(days=1), by=None, at=AT)
     session.commit()
     before, shown, number = working(session), public(session), release_number(session)
     operation = do(session, verb, list(bank.values()), by=editor, **VERBS[verb])

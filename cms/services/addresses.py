@@ -1,0 +1,40 @@
+"""The addresses of questions: free ones, and whose they are or were."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from slugify import slugify
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cms.formats.item import SLUG_LIMIT
+from cms.models import Publication, Question, SlugRedirect, Withdrawal
+from cms.text import unique_name
+
+
+def free_slug(session: Session, stem: str, uid: str) -> str:
+    """Return an address for a stem that nothing else has or had."""
+    wanted = slugify(stem, max_length=SLUG_LIMIT - 8, word_boundary=True) or f"question-{uid[-12:]}"
+    return unique_name(wanted, lambda slug: slug_taken(session, slug, uid), SLUG_LIMIT)
+
+
+def slug_taken(session: Session, slug: str, uid: str) -> bool:
+    """Whether another question than `uid` has the address, or had it in public."""
+    return bool(slug_owners(session, [slug]).get(slug, set()) - {uid})
+
+
+def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[str]]:
+    """Return the uids of the questions that have, or had in public, each of these addresses."""
+    wanted = [slug for slug in slugs if slug is not None]
+    owners: dict[str, set[str]] = defaultdict(set)
+    for statement in (
+        select(Question.slug, Question.uid).where(Question.slug.in_(wanted)),
+        select(Publication.slug, Publication.uid).where(Publication.slug.in_(wanted)),
+        select(Withdrawal.slug, Withdrawal.uid).where(Withdrawal.slug.in_(wanted)),
+        select(SlugRedirect.slug, SlugRedirect.uid).where(
+            SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
+        ),
+    ):
+        for slug, uid in session.execute(statement):
+            owners[slug].add(uid)
+    return owners

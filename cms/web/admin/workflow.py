@@ -1,0 +1,154 @@
+"""The steps of a question's life, none of which changes its text: public now, later, no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cms.errors import CmsError, NotFound
+from cms.extensions import db
+from cms.formats.item import Content
+from cms.models import Correction, Question
+from cms.services import diff, publishing, questions, scheduling
+from cms.services.blockers import DAMAGED, UNANSWERED
+from cms.services.content import find_revision, revision_content
+from cms.vocabulary import CorrectionStatus, Role
+from cms.web.admin.base import actor, find, now, transaction
+from cms.web.admin.editor import opened, readable, rendered
+from cms.web.admin.forms import QuestionForm
+from cms.web.admin.steps import Steps, number_of, published
+from cms.web.admin.warnings import notes_on
+from cms.web.admin.words import exactly
+
+
+class WorkflowPages(Steps):
+    """The pages on which a question goes public, now or later, and leaves the public again."""
+
+    roles = {
+        "publish": Role.editor,
+        "unschedule": Role.editor,
+        "retire": Role.editor,
+        "unretire": Role.editor,
+    }
+
+    @expose("/<id>/publish", methods=("GET", "POST"))
+    def publish(self, id: str) -> ResponseReturnValue:
+        """Show what publishing would change; do it, or schedule it, for the text that was shown."""
+        question = find(Question, id, "question")
+        if request.method != "POST":
+            return self._publish_page(question)
+        number = number_of(request.form.get("number", ""))
+        try:
+            with transaction() as session:
+                if request.form.get("op") == "schedule":
+                    note = _schedule(session, question, number)
+                else:
+                    note = published(
+                        publishing.publish_seen(
+                            session, question, number=number, by=actor(), at=now()
+                        )
+                    )
+        except NotFound:
+            raise
+        except CmsError as error:
+            return self._publish_page(question, problem=error)
+        flash(*note)
+        return self.back_to(question)
+
+    def _publish_page(self, question: Question, problem: CmsError | None = None) -> str:
+        session = db.session()
+        newest = find_revision(session, question, question.latest_number)
+        content = readable(revision_content(session, question, newest.number))
+        live = _live(session, question)
+        return self.render(
+            "admin/questions/publish.html",
+            question=question,
+            revision=newest,
+            problem=problem,
+            returns=live is None and questions.was_public(session, question),
+            changes=diff.compare(live, content) if live else [],
+            rendered=rendered(QuestionForm.of(content, seen_version=newest.number)),
+            content=content,
+            remedies=self._remedies(session, question),
+            errata=_errata(session, question),
+            when=request.form.get("when", ""),
+        )
+
+    def _remedies(self, session: Session, question: Question) -> list[tuple[str, str]]:
+        """Return what keeps the newest text from going public, each with where to mend it."""
+        here = self.get_url(".edit_view", id=question.id)
+        notes = notes_on(question, opened(question)).in_order
+        places = {UNANSWERED: here, DAMAGED: f"{here}#{notes[0].anchor}" if notes else here}
+        found = publishing.blockers(session, question, by=actor())
+        return [(reason, places.get(reason, "")) for reason in found]
+
+    @expose("/<id>/unschedule", methods=("POST",))
+    def unschedule(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        self.attempt(scheduling.unschedule, question, "It does not go public by itself any more.")
+        return self.back_to(question)
+
+    @expose("/<id>/return", methods=("POST",))
+    def return_to_draft(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        self.attempt(questions.return_to_draft, question, "Returned to draft.")
+        return self.back_to(question)
+
+    @expose("/<id>/retire", methods=("POST",))
+    def retire(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+
+        def retire(session: Session, question: Question, **given: Any) -> None:
+            publishing.retire(session, [question], **given)
+
+        reason = request.form.get("reason", "")
+        self.attempt(
+            retire, question, "Retired: its address now says that it is gone.", reason=reason
+        )
+        return self.back_to(question)
+
+    @expose("/<id>/unretire", methods=("POST",))
+    def unretire(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        self.attempt(publishing.unretire, question, "A draft again. Publish it to bring it back.")
+        return self.back_to(question)
+
+    @expose("/<id>/delete", methods=("POST",))
+    def delete(self, id: str) -> ResponseReturnValue:
+        question = find(Question, id, "question")
+        stem = question.stem
+        if self.attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
+            return redirect(self.get_url(".index_view"), 303)
+        return self.back_to(question)
+
+
+def _schedule(session: Session, question: Question, number: int) -> tuple[str, str]:
+    """Schedule what was shown for the time that is asked; return what to flash."""
+    who: dict[str, Any] = {"by": actor(), "at": now()}
+    when = scheduling.utc_time(request.form.get("when", ""))
+    questions.lock(session, question)
+    publishing.require_newest(session, question, number)
+    scheduling.set_schedule(session, question, number=number, when=when, **who)
+    return f"Revision {number} goes public {exactly(when)}.", "success"
+
+
+def _live(session: Session, question: Question) -> Content | None:
+    """Return what readers have of a question, None if nothing."""
+    if question.published_number is None:
+        return None
+    return readable(revision_content(session, question, question.published_number))
+
+
+def _errata(session: Session, question: Question) -> int:
+    """Return how many accepted corrections would become public with the newest text."""
+    statement = select(func.count()).where(
+        Correction.question_id == question.id,
+        Correction.status == CorrectionStatus.accepted,
+        Correction.fixed_in > (question.published_number or 0),
+    )
+    return session.scalar(statement) or 0

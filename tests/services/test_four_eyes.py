@@ -1,0 +1,107 @@
+"""Four eyes: where a bank demands it, nobody publishes their own change alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from msgspec.structs import replace
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from cms import create_app
+from cms.errors import NotPublishable
+from cms.models import Notification, Question, User
+from cms.services.content import content_of
+from cms.services.jobs import work_one
+from cms.services.operations import bulk
+from cms.services.operations.undoing import undo_bulk
+from cms.services.publishing import blockers, publish, publish_seen
+from cms.services.questions import save
+from cms.services.scheduling import schedule
+from cms.services.work import HANDLERS
+from cms.vocabulary import Origin, Role
+from tests.conftest import SECRET, add_user, dispose
+from tests.factories import AT, make_published, make_question
+
+OWN = "Somebody else has to publish this: you wrote revision {}."
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    app = create_app({"DATABASE_URL": database_url, "SECRET_KEY": SECRET, "FOUR_EYES": True})
+    yield app
+    dispose(app)
+
+
+@pytest.fixture
+def other(session: Session) -> User:
+    return add_user(session, "Emil", Role.editor)
+
+
+def change(session: Session, question: Question, by: User | None, **how: Origin) -> int:
+    changed = replace(content_of(question), stem=f"Changed after {question.latest_number}?")
+    seen = question.latest_number
+    save(session, question, changed, seen_version=seen, by=by, at=AT, **how)
+    return question.latest_number
+
+
+def test_a_revision_is_published_by_anybody_but_its_author(
+    session: Session, editor: User, other: User
+) -> None:
+    question = make_question(session, by=editor)
+    assert blockers(session, question, by=editor) == [OWN.format(1)]
+    with pytest.raises(NotPublishable) as refused:
+        publish_seen(session, question, number=1, by=editor, at=AT)
+    assert refused.value.reasons == [OWN.format(1)]
+    assert question.published_number is None
+    assert publish_seen(session, question, number=1, by=other, at=AT) == 1
+    # Whose turn it is depends on the newest revision alone.
+    change(session, question, other)
+    assert blockers(session, question, by=other) == [OWN.format(2)]
+    assert publish(session, [question], by=editor, at=AT).published == [question]
+
+
+def test_the_command_line_and_imports_are_nobody(session: Session, editor: User) -> None:
+    question = make_question(session)
+    assert publish(session, [question], by=editor, at=AT).published == [question]
+    change(session, question, editor)
+    assert publish(session, [question], by=None, at=AT).published == [question]
+    change(session, question, editor, origin=Origin.imported)
+    assert publish(session, [question], by=editor, at=AT).published == [question]
+
+
+def test_an_author_cannot_schedule_and_a_schedule_is_looked_at_again_when_it_is_due(
+    session: Session, editor: User, other: User
+) -> None:
+    question = make_question(session, by=editor)
+    nine = AT + timedelta(days=1)
+    with pytest.raises(NotPublishable, match="Somebody else has to publish this"):
+        schedule(session, question, number=1, when=nine, by=editor, at=AT)
+    schedule(session, question, number=1, when=nine, by=other, at=AT)
+    session.commit()
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    assert work_one(engine, HANDLERS, clock=lambda: nine)
+    session.expire_all()
+    assert question.published_number == 1
+    assert session.scalars(select(Notification)).all() == []
+
+
+def test_bulk_work_publishes_nobodys_own_and_what_it_rewrites_waits(
+    session: Session, editor: User, other: User
+) -> None:
+    mine, theirs = make_question(session, "Mine?", by=editor), make_question(session, by=other)
+    live = make_published(session, "Live?")
+    published = bulk.begin(session, "publish", [mine.id, theirs.id], {}, by=editor, at=AT)
+    bulk.perform(session, published, at=AT)
+    messages = {row.question_id: row.message for row in published.rows}
+    assert messages == {mine.id: OWN.format(1), theirs.id: ""}
+    tagged = bulk.begin(session, "add_tag", [live.id], {"tag": "new"}, by=editor, at=AT)
+    bulk.perform(session, tagged, at=AT)
+    assert (tagged.release, live.published_number, live.latest_number) == (None, 1, 2)
+    assert undo_bulk(session, tagged, by=editor, at=AT) is None
+    session.refresh(live)
+    assert (live.published_number, live.latest_number) == (1, 3)
