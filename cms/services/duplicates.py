@@ -13,11 +13,12 @@ from datetime import datetime
 from rapidfuzz import fuzz
 from rensa import RMinHash
 from sqlalchemy import Select, and_, delete, exists, func, insert, or_, select, update
-from sqlalchemy.orm import Session, aliased, joinedload, load_only
+from sqlalchemy.orm import Session, aliased, load_only
 
 from cms.errors import NotFound, WrongState
 from cms.models import LikelyDuplicate, Question, StemBand, User
 from cms.services.audit import record
+from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.queues import alive
 from cms.text import stem_key
@@ -78,11 +79,15 @@ def alike(
     session: Session, stem: str, *, apart_from: int | None = None, limit: int = 5
 ) -> list[tuple[Question, int]]:
     """Return the living questions that likely ask the same as `stem`, the most alike first."""
-    if not stem_key(stem):
+    key = stem_key(stem)
+    if not key:
         return []
+    # What was written a moment ago has no sketch yet, but may read exactly the same.
+    same = select(Question.id).where(Question.stem_key == key).limit(_COMPARED)
+    near = or_(Question.id.in_(_sharing(bands(stem))), Question.id.in_(same))
     candidates = session.scalars(
         select(Question)
-        .where(Question.id.in_(_sharing(bands(stem))), Question.id != (apart_from or 0), alive())
+        .where(near, Question.id != (apart_from or 0), alive())
         .options(load_only(Question.stem, Question.slug, Question.published_number))
     ).all()
     scored = [(question, similarity(stem, question.stem)) for question in candidates]
@@ -134,15 +139,20 @@ def find_some(session: Session, *, at: datetime) -> int:
     return len(ids)
 
 
-def pairs() -> Select[tuple[LikelyDuplicate]]:
-    """Select the pairs that wait for a decision, the most alike first."""
+def pairs(*, different: bool = False) -> Select[LikelyDuplicate]:
+    """Select the pairs of living questions that wait for a decision, the most alike first.
+
+    Or those that somebody told apart, where `different` ones are wanted.
+    """
     first, second = aliased(Question), aliased(Question)
     return (
         select(LikelyDuplicate)
         .join(first, first.id == LikelyDuplicate.first_id)
         .join(second, second.id == LikelyDuplicate.second_id)
         .where(
-            LikelyDuplicate.different_at.is_(None),
+            LikelyDuplicate.different_at.is_not(None)
+            if different
+            else LikelyDuplicate.different_at.is_(None),
             *(
                 and_(each.retired_at.is_(None), each.merged_into_id.is_(None))
                 for each in (first, second)
@@ -154,16 +164,18 @@ def pairs() -> Select[tuple[LikelyDuplicate]]:
     )
 
 
+def count_waiting(session: Session, limit: int) -> int:
+    """Return how many pairs wait for a decision, at most `limit`."""
+    some = pairs().with_only_columns(LikelyDuplicate.first_id).order_by(None).limit(limit)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
 def find_pair(session: Session, first: int, second: int) -> LikelyDuplicate:
-    """Return a pair with its questions.
+    """Return a pair by its questions' keys.
 
     :raises NotFound: when the two are no such pair, or no longer
     """
-    pair = session.scalar(
-        select(LikelyDuplicate)
-        .where(LikelyDuplicate.first_id == first, LikelyDuplicate.second_id == second)
-        .options(joinedload(LikelyDuplicate.first), joinedload(LikelyDuplicate.second))
-    )
+    pair = session.get(LikelyDuplicate, (first, second))
     if pair is None:
         raise NotFound("These two are no likely duplicates any more: one of them was reworded.")
     return pair
@@ -177,7 +189,7 @@ def mark_different(
     :raises WrongState: when somebody said so already
     """
     require(by, Role.editor, "decide on likely duplicates")
-    session.refresh(pair, with_for_update=True)
+    lock_row(session, pair, "pair")
     if pair.different_at is not None:
         raise WrongState("These two were marked as different already.")
     pair.different_at = at
@@ -191,7 +203,7 @@ def offer_again(session: Session, pair: LikelyDuplicate, *, by: User | None, at:
     :raises WrongState: when nobody said so
     """
     require(by, Role.editor, "decide on likely duplicates")
-    session.refresh(pair, with_for_update=True)
+    lock_row(session, pair, "pair")
     if pair.different_at is None:
         raise WrongState("These two are not marked as different.")
     pair.different_at = pair.different_by_id = None
@@ -206,7 +218,7 @@ def _tell(
     session.flush()
 
 
-def _sharing(found: Iterable[int]) -> Sequence[int] | Select[tuple[int]]:
+def _sharing(found: Iterable[int]) -> Select[int]:
     """Select the questions that share a band, those that share the most first."""
     return (
         select(StemBand.question_id)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
-from cms.models import ImportBatch, ImportRow, new_uid
+from cms.models import ImportBatch, ImportRow, LikelyDuplicate, new_uid
 from cms.services import accounts, corrections, decks, publishing, questions
 from cms.services.imports import uploads
 from cms.services.operations import bulk
@@ -70,6 +70,13 @@ def in_review(session: Session) -> dict[str, Any]:
     question = make_question(session, f"Is this one in review {next(_numbers)}?")
     questions.submit(session, question, by=None, at=AT)
     return {"id": question.id}
+
+
+def likely_duplicates(session: Session) -> dict[str, Any]:
+    first, second = (make_question(session, f"What is number {next(_numbers)}?") for _ in range(2))
+    pair = LikelyDuplicate(first_id=first.id, second_id=second.id, similarity=90, found_at=AT)
+    session.add(pair)
+    return {"first": first.id, "second": second.id}
 
 
 def published(session: Session) -> dict[str, Any]:
@@ -289,6 +296,9 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.details_view": get(DESK, correction),
     "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
     "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
+    "desk_duplicates.index_view": get(DESK),
+    "desk_duplicates.different": post(EDITORS_DONE, likely_duplicates),
+    "desk_duplicates.offer": post(EDITORS_DONE, likely_duplicates),
     "desk_decks.index_view": get(DESK),
     "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
     "desk_decks.edit_view": both(
