@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cms.models import LikelyDuplicate
 from cms.services import duplicates
 from cms.vocabulary import Role
-from tests.factories import AT, make_question
+from tests.factories import AT, make_published, make_question
 from tests.web.conftest import AsRole, Send
 from tests.web.pages import notes_of
 
@@ -87,3 +87,19 @@ def test_pages_hold_a_bounded_number_of_pairs(desk_of_pairs: FlaskClient) -> Non
     assert (first.count("They differ:"), second.count("They differ:")) == (25, 3)
     assert "Next →" in first
     assert "← Previous" in second
+
+
+def test_what_reads_like_a_stem_stands_beside_it_until_it_is_public(
+    as_role: AsRole, session: Session
+) -> None:
+    first, second = pair_up(session, "What is WSGI?", "What's WSGI?")
+    public = make_published(session, "What is ASGI?").id
+    session.commit()
+    desk = as_role(Role.contributor)
+    assert "What is WSGI?" in desk.get("/admin/duplicates/likes?stem=what+is+wsgi").text
+    told = desk.get(f"/admin/duplicates/likes?stem=what+is+wsgi&question={first}").text
+    assert "A question reads like this one" in told
+    assert f"/admin/questions/{second}/" in told
+    assert "reads" not in desk.get("/admin/duplicates/likes?stem=What+is+Jinja").text
+    assert "A question reads like this one" in desk.get(f"/admin/questions/{first}/").text
+    assert 'id="likes"' not in desk.get(f"/admin/questions/{public}/").text

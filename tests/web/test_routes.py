@@ -297,6 +297,7 @@ ROUTES: dict[str, Route] = {
     "desk_corrections.accept": post(EDITORS_DONE, correction, fixed_in="1"),
     "desk_corrections.reject": post(EDITORS_DONE, correction, reason="It is right."),
     "desk_duplicates.index_view": get(DESK),
+    "desk_duplicates.likes": get(DESK),
     "desk_duplicates.different": post(EDITORS_DONE, likely_duplicates),
     "desk_duplicates.offer": post(EDITORS_DONE, likely_duplicates),
     "desk_decks.index_view": get(DESK),

@@ -19,6 +19,8 @@ from cms.services.permissions import may
 from cms.vocabulary import Role
 from cms.web.admin.base import COUNT_LIMIT, GuardedView, actor, now, transaction
 
+# Characters of a stem that are looked at: no longer one can be saved.
+STEM_LIMIT = 2_000
 # Pairs of a page: each is two stems that somebody has to read.
 SHOWN = 25
 
@@ -77,6 +79,15 @@ class DuplicatesView(GuardedView):
             different=different,
             editor=may(actor(), Role.editor),
         )
+
+    @expose("/likes")
+    def likes(self) -> ResponseReturnValue:
+        """Return what reads like `?stem=` as a part of a page; `?question=` is left out."""
+        stem = request.args.get("stem", "")[:STEM_LIMIT]
+        found = duplicates.alike(
+            db.session(), stem, apart_from=_key(request.args.get("question", ""))
+        )
+        return self.render("admin/duplicates/likes.html", found=found)
 
     @expose("/<first>-<second>/different", methods=("POST",))
     def different(self, first: str, second: str) -> ResponseReturnValue:

@@ -34,7 +34,7 @@ from cms.errors import (
 from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Correction, ImportWarning, Provenance, Question, Revision
-from cms.services import diff, publishing, questions, tags
+from cms.services import diff, duplicates, publishing, questions, tags
 from cms.services.blockers import DAMAGED, own
 from cms.services.content import content_of, revision_content, tag_slugs, with_tag_slugs
 from cms.services.permissions import may, needs_another, require_writer
@@ -172,9 +172,20 @@ class EditorPages(Steps):
             notes=notes,
             rendered=marked(shown, form, notes) if isinstance(shown, Rendered) else shown,
             difficulties=list(Difficulty),
+            likes=self._likes(question, form),
             list_url=get_redirect_target() or self.get_url(".index_view"),
             **(beside(question) if question else {}),
         )
+
+    def _likes(self, question: Question | None, form: QuestionForm) -> dict[str, Any] | None:
+        """Return what reads like a stem that is not public yet, and where to ask for more."""
+        if question is not None and question.published_number is not None:
+            return None
+        key = question.id if question else None
+        return {
+            "found": duplicates.alike(db.session(), form.stem, apart_from=key),
+            "url": self.get_url("desk_duplicates.likes", question=key),
+        }
 
     def _conflict(self, question: Question, form: QuestionForm, *, began: str, by: str = "") -> str:
         """Show mine and theirs, each against the revision `began` from which I began.
