@@ -12,7 +12,7 @@ from datetime import datetime
 
 from rapidfuzz import fuzz
 from rensa import RMinHash
-from sqlalchemy import Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, exists, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased, load_only
 
 from cms.errors import NotFound, WrongState
@@ -97,7 +97,7 @@ def alike(
 
 def unsketched(session: Session) -> bool:
     """Whether some stem is new, or was reworded, and nobody looked for its likes."""
-    return bool(session.scalar(select(exists().where(Question.sketched.is_(False)))))
+    return bool(session.scalar(select(exists().where(not_(Question.sketched)))))
 
 
 def find_some(session: Session, *, at: datetime) -> int:
@@ -107,7 +107,7 @@ def find_some(session: Session, *, at: datetime) -> int:
     """
     questions = session.scalars(
         select(Question)
-        .where(Question.sketched.is_(False))
+        .where(not_(Question.sketched))
         .options(load_only(Question.stem))
         .order_by(Question.id)
         .limit(_AT_ONCE)

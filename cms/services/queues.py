@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, func, not_, select
 from sqlalchemy.orm import Session
 
-from cms.models import Answer, Correction, ImportWarning, Question, Source
+from cms.models import Correction, ImportWarning, Question
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Stage
 
@@ -44,8 +44,11 @@ def is_scheduled() -> ColumnElement[bool]:
 
 def has_no_source() -> ColumnElement[bool]:
     """Whether none of a question's answers cites anything."""
-    cited = exists().where(Source.answer_id == Answer.id, Answer.question_id == Question.id)
-    return and_(not_(cited), alive())
+    return and_(not_(Question.cited), alive())
+
+
+def has_no_answer() -> ColumnElement[bool]:
+    return and_(not_(Question.answered), alive())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ QUEUES: dict[str, Queue] = {
         has_unpublished_changes,
     ),
     "scheduled": Queue("Scheduled", "They go public by themselves, at their time.", is_scheduled),
+    "unanswered": Queue("No answer", "Write one, or merge them.", has_no_answer),
     "unsourced": Queue("No source", "Cite where each answer can be checked.", has_no_source),
 }
 

@@ -1,4 +1,4 @@
-"""sketches of stems, and the pairs of questions that likely ask the same
+"""sketches of stems, the pairs of questions that likely ask the same, and what queues look for
 
 Revision ID: 0004
 Revises: 0003
@@ -12,19 +12,44 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_FACTS = ("sketched", "answered", "cited")
+_ALIVE = "retired_at IS NULL AND merged_into_id IS NULL"
+# SQLite asks for the very words of its queries, and has no type for truth.
+_WAITING = {
+    "unsketched": (["id"], "sketched = 0", "NOT sketched"),
+    "unanswered": (
+        ["updated_at", "id"],
+        f"answered = 0 AND {_ALIVE}",
+        f"NOT answered AND {_ALIVE}",
+    ),
+    "uncited": (["updated_at", "id"], f"cited = 0 AND {_ALIVE}", f"NOT cited AND {_ALIVE}"),
+    "unpublished": (
+        ["updated_at", "id"],
+        f"published_number <> latest_number AND {_ALIVE}",
+        f"published_number <> latest_number AND {_ALIVE}",
+    ),
+}
+
 
 def upgrade() -> None:
-    op.add_column(
-        "question", sa.Column("sketched", sa.Boolean(), nullable=False, server_default=sa.false())
+    for column in _FACTS:
+        op.add_column(
+            "question", sa.Column(column, sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    op.execute(
+        "UPDATE question SET answered = EXISTS (SELECT 1 FROM answer"
+        " WHERE answer.question_id = question.id AND answer.position = 0 AND answer.body <> ''),"
+        " cited = EXISTS (SELECT 1 FROM source JOIN answer ON answer.id = source.answer_id"
+        " WHERE answer.question_id = question.id)"
     )
-    unsketched = sa.text("NOT sketched")
-    op.create_index(
-        "ix_question_unsketched",
-        "question",
-        ["id"],
-        sqlite_where=unsketched,
-        postgresql_where=unsketched,
-    )
+    for name, (columns, on_sqlite, on_postgresql) in _WAITING.items():
+        op.create_index(
+            f"ix_question_{name}",
+            "question",
+            columns,
+            sqlite_where=sa.text(on_sqlite),
+            postgresql_where=sa.text(on_postgresql),
+        )
     op.create_table(
         "stem_band",
         sa.Column("band", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -75,5 +100,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("likely_duplicate")
     op.drop_table("stem_band")
-    op.drop_index("ix_question_unsketched", "question")
-    op.drop_column("question", "sketched")
+    for name in _WAITING:
+        op.drop_index(f"ix_question_{name}", "question")
+    for column in _FACTS:
+        op.drop_column("question", column)
