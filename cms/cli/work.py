@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cms.extensions import db
 from cms.services.jobs import work_one
-from cms.services.work import HANDLERS
+from cms.services.work import HANDLERS, tidy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -42,7 +43,7 @@ def work_command(once: bool, beside: int | None) -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            busy = work_one(db.engine, HANDLERS)
+            busy = work_one(db.engine, HANDLERS) or tidy(db.engine, at=datetime.now(UTC))
         except SQLAlchemyError as error:
             if once:
                 raise

@@ -6,6 +6,7 @@ from cms.models.base import Base, new_uid
 from cms.models.bulk import BulkOperation, BulkRow
 from cms.models.corrections import Correction
 from cms.models.decks import Deck, DeckMember
+from cms.models.duplicates import LikelyDuplicate, StemBand
 from cms.models.imports import ImportBatch, ImportRow, ImportWarning, Provenance
 from cms.models.jobs import Job
 from cms.models.questions import Answer, Question, Revision, Source, Tag, question_tag
@@ -43,6 +44,7 @@ __all__ = [
     "ImportRow",
     "ImportWarning",
     "Job",
+    "LikelyDuplicate",
     "LoginAttempt",
     "LoginSession",
     "Notification",
@@ -62,6 +64,7 @@ __all__ = [
     "SampleRun",
     "SlugRedirect",
     "Source",
+    "StemBand",
     "Tag",
     "User",
     "Withdrawal",

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from cms.models.accounts import User
@@ -18,6 +28,23 @@ question_tag = Table(
     Column("question_id", ForeignKey("question.id", ondelete="CASCADE"), primary_key=True),
     Column("tag_id", ForeignKey("tag.id"), primary_key=True, index=True),
 )
+
+
+_ALIVE = "retired_at IS NULL AND merged_into_id IS NULL"
+
+
+def _waiting(name: str, condition: str, *columns: str) -> Index:
+    """An index of the questions that a condition finds alone, in the order of their list.
+
+    SQLite uses it where a query has the condition's terms in the same words.
+    """
+    on_sqlite = re.sub(r"NOT (\w+)", r"\1 = 0", condition)
+    return Index(
+        name,
+        *(columns or ("updated_at", "id")),
+        sqlite_where=text(on_sqlite),
+        postgresql_where=text(condition),
+    )
 
 
 class Tag(Base):
@@ -50,13 +77,20 @@ class Question(Base):
     newest, `published_number` the one on the shelf, `scheduled_number` the one
     that goes public at `scheduled_at`. The newest is the lock version, too:
     every save makes a revision, and names the one that its editor saw.
-    `stem_key` is the stem's match key: what reads the same has the same.
+    `stem_key` is the stem's match key: what reads the same has the same. `sketched`
+    says that likely duplicates of this stem were looked for; `answered`, that the
+    canonical answer has a text; `cited`, that some answer has a source.
     """
 
     __tablename__ = "question"
     __table_args__ = (
         Index(None, "updated_at", "id"),
         Index(None, "stage", "updated_at"),
+        # What waits for somebody is a small part of the bank, and found without the rest.
+        _waiting("ix_question_unsketched", "NOT sketched", "id"),
+        _waiting("ix_question_unanswered", f"NOT answered AND {_ALIVE}"),
+        _waiting("ix_question_uncited", f"NOT cited AND {_ALIVE}"),
+        _waiting("ix_question_unpublished", f"published_number <> latest_number AND {_ALIVE}"),
         IDS_ARE_NEVER_REUSED,
     )
 
@@ -65,6 +99,9 @@ class Question(Base):
     slug: Mapped[Slug] = mapped_column(unique=True)
     stem: Mapped[LongText]
     stem_key: Mapped[Line] = mapped_column(default="", index=True)
+    sketched: Mapped[bool] = mapped_column(default=False)
+    answered: Mapped[bool] = mapped_column(default=False)
+    cited: Mapped[bool] = mapped_column(default=False)
     context: Mapped[LongText] = mapped_column(default="")
     difficulty: Mapped[Difficulty | None] = mapped_column(index=True)
     stage: Mapped[Stage] = mapped_column(default=Stage.draft)
@@ -96,7 +133,9 @@ class Question(Base):
 
     @validates("stem")
     def _key_stem(self, _attribute: str, stem: str) -> str:
-        self.stem_key = stem_key(stem)
+        key = stem_key(stem)
+        if key != self.stem_key:
+            self.stem_key, self.sketched = key, False
         return stem
 
     @property

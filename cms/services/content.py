@@ -90,6 +90,15 @@ def revision_content(session: Session, question: Question, number: int) -> Conte
     return decode(find_revision(session, question, number))
 
 
+def derived(content: Content) -> dict[str, Any]:
+    """Return what a question's row keeps of its content for search and for queues, by column."""
+    return {
+        "search_text": searchable(content),
+        "answered": bool(content.answers and content.answers[0].body),
+        "cited": any(answer.sources for answer in content.answers),
+    }
+
+
 def searchable(content: Content) -> str:
     """Return the text by which a question is found."""
     parts = [content.stem, content.context]

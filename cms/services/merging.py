@@ -17,6 +17,7 @@ from cms.models import Change, Correction, DeckMember, Question, Release, User, 
 from cms.services import shelf
 from cms.services.audit import record
 from cms.services.decks import describe_members, keep_decks
+from cms.services.duplicates import alike
 from cms.services.membership import decks_naming, replace_member
 from cms.services.permissions import needs_another, require
 from cms.services.questions import lock_all, was_public
@@ -56,8 +57,8 @@ def offer(session: Session, duplicate: Question, typed: str) -> list[Question]:
     )
     typed = normalize_line(typed)
     if not typed:
-        same = alive.where(Question.stem_key == duplicate.stem_key)
-        return list(session.scalars(same.order_by(Question.id).limit(OFFERED)))
+        likely = alike(session, duplicate.stem, apart_from=duplicate.id, limit=OFFERED)
+        return [question for question, _ in likely]
     [named] = describe_members(session, [typed])
     ids = list(session.scalars(select(Question.id).where(Question.uid == named.uid)))
     if typed.lstrip("#").isdecimal() and len(typed) < 10:

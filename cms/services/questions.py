@@ -25,9 +25,9 @@ from cms.services.chunks import chunks
 from cms.services.content import (
     content_of,
     decode,
+    derived,
     find_revision,
     revision_content,
-    searchable,
     source_rows,
 )
 from cms.services.errata import free_duplicates
@@ -331,7 +331,8 @@ def _write(session: Session, question: Question, content: Content, at: datetime)
     question.stem = content.stem
     question.context = content.context
     question.difficulty = content.difficulty
-    question.search_text = searchable(content)
+    for name, value in derived(content).items():
+        setattr(question, name, value)
     question.updated_at = at
     tags = list(session.scalars(select(Tag).where(Tag.uid.in_(content.tags)).order_by(Tag.slug)))
     if len(tags) != len(set(content.tags)):

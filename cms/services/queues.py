@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, select
 from sqlalchemy.orm import Session
 
-from cms.models import Answer, Comment, Correction, ImportWarning, Question, Source
+from cms.models import Comment, Correction, ImportWarning, Question
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Stage
 
@@ -50,8 +50,11 @@ def is_scheduled() -> ColumnElement[bool]:
 
 def has_no_source() -> ColumnElement[bool]:
     """Whether none of a question's answers cites anything."""
-    cited = exists().where(Source.answer_id == Answer.id, Answer.question_id == Question.id)
-    return and_(not_(cited), alive())
+    return and_(not_(Question.cited), alive())
+
+
+def has_no_answer() -> ColumnElement[bool]:
+    return and_(not_(Question.answered), alive())
 
 
 def is_overdue() -> ColumnElement[bool]:
@@ -121,6 +124,7 @@ QUEUES: dict[str, Queue] = {
     "comments": Queue(
         "Unresolved comments", "Answer them, or say that they are settled.", has_open_thread
     ),
+    "unanswered": Queue("No answer", "Write one, or merge them.", has_no_answer),
     "unsourced": Queue("No source", "Cite where each answer can be checked.", has_no_source),
 }
 

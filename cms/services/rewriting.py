@@ -32,7 +32,7 @@ from cms.models import (
     question_tag,
 )
 from cms.services.chunks import chunks
-from cms.services.content import searchable, source_values
+from cms.services.content import derived, source_values
 from cms.services.warnings import settle_all
 from cms.vocabulary import Origin
 
@@ -207,7 +207,8 @@ def _put_text(question: Question, before: Content, after: Content) -> None:
     question.slug = after.slug
     question.stem = after.stem
     question.context = after.context
-    question.search_text = searchable(after)
+    for name, value in derived(after).items():
+        setattr(question, name, value)
 
 
 def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:

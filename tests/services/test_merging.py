@@ -26,7 +26,8 @@ from cms.models import (
     User,
 )
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.decks import save_deck
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.merging import foresee, merge, offer

@@ -32,7 +32,8 @@ from cms.models import (
 )
 from cms.services import inbox, search
 from cms.services.content import content_of
-from cms.services.corrections import accept, open_correction
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.decks import save_deck
 from cms.services.jobs import enqueue
 from cms.services.merging import merge

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from cms.formats.item import DeckItem, Item, Row
-from cms.models import Comment, ImportBatch, ImportRow, new_uid
+from cms.models import Comment, ImportBatch, ImportRow, LikelyDuplicate, new_uid
 from cms.services import (
     accounts,
     autosaves,
@@ -80,6 +80,13 @@ def in_review(session: Session) -> dict[str, Any]:
     question = make_question(session, f"Is this one in review {next(_numbers)}?")
     questions.submit(session, question, by=None, at=AT)
     return {"id": question.id}
+
+
+def likely_duplicates(session: Session) -> dict[str, Any]:
+    first, second = (make_question(session, f"What is number {next(_numbers)}?") for _ in range(2))
+    pair = LikelyDuplicate(first_id=first.id, second_id=second.id, similarity=90, found_at=AT)
+    session.add(pair)
+    return {"first": first.id, "second": second.id}
 
 
 def published(session: Session) -> dict[str, Any]:
@@ -361,6 +368,10 @@ ROUTES: dict[str, Route] = {
         DESK, (401, 403, DONE, DONE), correction, op="accept", fixed_in="1"
     ),
     "desk_corrections.next_view": get(DESK_DONE),
+    "desk_duplicates.index_view": get(DESK),
+    "desk_duplicates.likes": get(DESK),
+    "desk_duplicates.different": post(EDITORS_DONE, likely_duplicates),
+    "desk_duplicates.offer": post(EDITORS_DONE, likely_duplicates),
     "desk_decks.index_view": get(DESK),
     "desk_decks.create_view": both(EDITORS, EDITORS_DONE, unique, title="Deck {number}"),
     "desk_decks.edit_view": both(

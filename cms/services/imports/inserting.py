@@ -26,7 +26,7 @@ from cms.models import (
 )
 from cms.services.addresses import slug_owners
 from cms.services.chunks import chunks
-from cms.services.content import searchable, source_rows, source_values
+from cms.services.content import derived, source_rows, source_values
 from cms.services.imports.planning import PlannedRow
 from cms.text import stem_key, unique_name
 from cms.vocabulary import CorrectionStatus, Origin, Stage
@@ -60,7 +60,7 @@ def insert_questions(
                 "context": content.context,
                 "difficulty": content.difficulty,
                 "stage": Stage.draft,
-                "search_text": searchable(content),
+                **derived(content),
                 "latest_number": 1,
                 "created_by_id": by.id if by else None,
                 "created_at": at,

@@ -95,9 +95,11 @@ def put_rows(session: Session, kept: Iterable[Rows]) -> None:
                 for name in _TABLES:
                     if gathered[name]:
                         table = _table(name)
-                        session.execute(
-                            insert(table), [_read(table, row) for row in gathered[name]]
-                        )
+                        values = [_read(table, row) for row in gathered[name]]
+                        session.execute(insert(table), values)
+                # Their likes are not kept: a worker looks for them again.
+                ids = [row["id"] for row in gathered["question"]]
+                session.execute(update(Question).where(Question.id.in_(ids)).values(sketched=False))
         except IntegrityError as error:
             raise WrongState(
                 "Something that belonged to these questions is in the bank again, under the same "

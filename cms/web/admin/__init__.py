@@ -24,6 +24,7 @@ from cms.web.admin.audit import AuditView
 from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
 from cms.web.admin.decks import DecksView
+from cms.web.admin.duplicates import DuplicatesView
 from cms.web.admin.imports import ImportsView
 from cms.web.admin.inbox import InboxView
 from cms.web.admin.operations import OperationsView
@@ -45,6 +46,7 @@ def init_admin(app: Flask) -> None:
         AnswersView(Answer, "desk_answers", "answers"),
         TagsView(Tag, "desk_tags", "tags"),
         CorrectionsView(Correction, "desk_corrections", "corrections"),
+        DuplicatesView(name="Duplicates", endpoint="desk_duplicates", url="/admin/duplicates"),
         DecksView(Deck, "desk_decks", "decks"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
         OperationsView(BulkOperation, "desk_operations", "operations"),

@@ -39,7 +39,7 @@ from cms.models import (
     Revision,
     new_uid,
 )
-from cms.services import autosaves, publishing, questions, tags
+from cms.services import autosaves, duplicates, publishing, questions, tags
 from cms.services.blockers import DAMAGED, own
 from cms.services.conflicts import Choice
 from cms.services.content import content_of
@@ -203,6 +203,7 @@ class EditorPages(ConflictPages, Steps):
             difficulties=list(Difficulty),
             kept=None if unsaved else unsaved_notice(question),
             **company(question, form),
+            likes=self._likes(question, form),
             list_url=get_redirect_target() or self.get_url(".index_view"),
             **(beside(question) if question else {}),
         )
@@ -222,6 +223,16 @@ class EditorPages(ConflictPages, Steps):
                 at=now(),
             )
         return self.reopened(question, form)
+
+    def _likes(self, question: Question | None, form: QuestionForm) -> dict[str, Any] | None:
+        """Return what reads like a stem that is not public yet, and where to ask for more."""
+        if question is not None and question.published_number is not None:
+            return None
+        key = question.id if question else None
+        return {
+            "found": duplicates.alike(db.session(), form.stem, apart_from=key),
+            "url": self.get_url("desk_duplicates.likes", question=key),
+        }
 
     def reopened(self, question: Question | None, form: QuestionForm) -> str:
         """Show a form that is not saved: beside the other text, if it stands against one."""

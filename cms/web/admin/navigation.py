@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms.models import AuditEvent, User
-from cms.services import inbox, queues
+from cms.services import duplicates, inbox, queues
 from cms.services.imports import uploads
 from cms.services.permissions import may
 from cms.vocabulary import Role
@@ -50,6 +50,8 @@ HOUSE = (
 )
 
 
+DUPLICATES = "desk_duplicates.index_view"
+DUPLICATES_HINT = "Merge what asks the same, or tell it apart."
 IMPORTS_HINT = "Look through their rows, then import or discard them."
 
 
@@ -85,6 +87,8 @@ def queue_entries(session: Session, user: User) -> list[Entry]:
         queue, url = queues.QUEUES[name], queue_url(name)
         warm = name == "corrections" and count > 0
         found.append(Entry(queue.title, url, count, queue.hint, here == url, warm))
+    pairs, url = duplicates.count_waiting(session, queues.COUNTED), url_for(DUPLICATES)
+    found.append(Entry("Likely duplicates", url, pairs, DUPLICATES_HINT, here == url))
     if may(user, Role.editor):
         # Jobs read imports, and leave no event by which a count could be kept.
         count = uploads.count_waiting(session, queues.COUNTED)

@@ -1,0 +1,259 @@
+"""Likely duplicates: questions whose stems read alike, found without comparing every pair.
+
+A stem is sketched by MinHash over the trigrams of the words that carry its
+meaning; bands of the sketch are kept in a table, and only stems that share a
+band are compared. A worker sketches what is new or was reworded; a pair that
+somebody marked as different stays so, whatever is found later.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rapidfuzz import fuzz
+from rensa import RMinHash
+from sqlalchemy import Select, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy.orm import Session, aliased, load_only
+
+from cms.errors import NotFound, WrongState
+from cms.models import LikelyDuplicate, Question, StemBand, User
+from cms.services.audit import record
+from cms.services.locking import lock_row
+from cms.services.permissions import require
+from cms.services.queues import alive
+from cms.text import stem_key
+from cms.vocabulary import Role
+
+LIKELY = 85
+"""The least similarity, of 100, at which two stems count as likely the same."""
+
+# Ten bands of three: of two stems that share 60 % of their trigrams 91 in 100 are found, of
+# two that share 30 % 24 in 100, and those are sorted out by comparing their words.
+_BANDS, _ROWS, _SEED = 10, 3, 20_261_126
+# Stems that are compared with one stem: more share a band only where a bank repeats a phrase.
+_COMPARED = 200
+# Stems that one transaction of a worker sketches.
+_AT_ONCE = 200
+
+# Words that say how something is asked, not what about; and the ends of "what's", "don't".
+_FRAME = frozenset(
+    """
+    a an and any are as at be between by can could describe did do does explain for from give
+    have how i in is it its ll me mean meant now of on one or re s should some t tell that the
+    their them then there they this to us use used using ve was we what when where which why will
+    with would you your
+    """.split()  # noqa: SIM905 (a list of them would be sixty lines)
+)
+
+_PLURAL = re.compile(r"(?<=\w{3})(?<!s)s$")
+
+
+def essence(stem: str) -> str:
+    """Return the words of a stem that say what it asks about, in the singular; else all of them."""
+    words = stem_key(stem).split()
+    telling = [_PLURAL.sub("", word) for word in words if word not in _FRAME]
+    return " ".join(telling or words)
+
+
+def similarity(one: str, other: str) -> int:
+    """Return how alike two stems read, 0 to 100, whatever the order of their words."""
+    return round(fuzz.token_sort_ratio(essence(one), essence(other)))
+
+
+def bands(stem: str) -> list[int]:
+    """Return the bands of a stem's sketch: numbers of 63 bits, the same on every machine."""
+    text = f" {essence(stem)} "
+    sketch = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
+    sketch.update([text[start : start + 3] for start in range(len(text) - 2)] or [text])
+    rows = sketch.digest()
+    found = []
+    for band in range(_BANDS):
+        number = band
+        for row in rows[band * _ROWS : (band + 1) * _ROWS]:
+            number = (number * 0x1_0000_01B3 + row) % (2**63 - 25)
+        found.append(number)
+    return found
+
+
+def alike(
+    session: Session, stem: str, *, apart_from: int | None = None, limit: int = 5
+) -> list[tuple[Question, int]]:
+    """Return the living questions that likely ask the same as `stem`, the most alike first."""
+    key = stem_key(stem)
+    if not key:
+        return []
+    # What was written a moment ago has no sketch yet, but may read exactly the same.
+    same = select(Question.id).where(Question.stem_key == key).limit(_COMPARED)
+    near = or_(Question.id.in_(_sharing(bands(stem))), Question.id.in_(same))
+    candidates = session.scalars(
+        select(Question)
+        .where(near, Question.id != (apart_from or 0), alive())
+        .options(load_only(Question.stem, Question.slug, Question.published_number))
+    ).all()
+    scored = [(question, similarity(stem, question.stem)) for question in candidates]
+    likely = [pair for pair in scored if pair[1] >= LIKELY]
+    return sorted(likely, key=lambda pair: (-pair[1], pair[0].id))[:limit]
+
+
+def unsketched(session: Session) -> bool:
+    """Whether some stem is new, or was reworded, and nobody looked for its likes."""
+    return bool(session.scalar(select(exists().where(not_(Question.sketched)))))
+
+
+def find_some(session: Session, *, at: datetime) -> int:
+    """Sketch some of the stems that are new or were reworded, and note whom they read like.
+
+    Returns how many were looked at; 0 when every stem is sketched.
+    """
+    questions = session.scalars(
+        select(Question)
+        .where(not_(Question.sketched))
+        .options(load_only(Question.stem))
+        .order_by(Question.id)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not questions:
+        return 0
+    ids = [question.id for question in questions]
+    session.execute(delete(StemBand).where(StemBand.question_id.in_(ids)))
+    sketches = {question.id: bands(question.stem) for question in questions}
+    session.execute(
+        insert(StemBand),
+        [
+            {"band": band, "question_id": key}
+            for key, found in sketches.items()
+            for band in sorted(set(found))
+        ],
+    )
+    _forget_pairs(session, ids)
+    for question in questions:
+        _note_pairs(session, question, sketches[question.id], at)
+    session.execute(
+        update(Question)
+        .where(Question.id.in_(ids))
+        .values(sketched=True)
+        .execution_options(synchronize_session=False)
+    )
+    session.flush()
+    return len(ids)
+
+
+def pairs(*, different: bool = False) -> Select[LikelyDuplicate]:
+    """Select the pairs of living questions that wait for a decision, the most alike first.
+
+    Or those that somebody told apart, where `different` ones are wanted.
+    """
+    first, second = aliased(Question), aliased(Question)
+    return (
+        select(LikelyDuplicate)
+        .join(first, first.id == LikelyDuplicate.first_id)
+        .join(second, second.id == LikelyDuplicate.second_id)
+        .where(
+            LikelyDuplicate.different_at.is_not(None)
+            if different
+            else LikelyDuplicate.different_at.is_(None),
+            *(
+                and_(each.retired_at.is_(None), each.merged_into_id.is_(None))
+                for each in (first, second)
+            ),
+        )
+        .order_by(
+            LikelyDuplicate.similarity.desc(), LikelyDuplicate.first_id, LikelyDuplicate.second_id
+        )
+    )
+
+
+def count_waiting(session: Session, limit: int) -> int:
+    """Return how many pairs wait for a decision, at most `limit`."""
+    some = pairs().with_only_columns(LikelyDuplicate.first_id).order_by(None).limit(limit)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def find_pair(session: Session, first: int, second: int) -> LikelyDuplicate:
+    """Return a pair by its questions' keys.
+
+    :raises NotFound: when the two are no such pair, or no longer
+    """
+    pair = session.get(LikelyDuplicate, (first, second))
+    if pair is None:
+        raise NotFound("These two are no likely duplicates any more: one of them was reworded.")
+    return pair
+
+
+def mark_different(
+    session: Session, pair: LikelyDuplicate, *, by: User | None, at: datetime
+) -> None:
+    """Say that two questions ask different things, for good.
+
+    :raises WrongState: when somebody said so already
+    """
+    require(by, Role.editor, "decide on likely duplicates")
+    lock_row(session, pair, "pair")
+    if pair.different_at is not None:
+        raise WrongState("These two were marked as different already.")
+    pair.different_at = at
+    pair.different_by_id = by.id if by else None
+    _tell(session, pair, "duplicate.different", by=by, at=at)
+
+
+def offer_again(session: Session, pair: LikelyDuplicate, *, by: User | None, at: datetime) -> None:
+    """Take back that two questions ask different things.
+
+    :raises WrongState: when nobody said so
+    """
+    require(by, Role.editor, "decide on likely duplicates")
+    lock_row(session, pair, "pair")
+    if pair.different_at is None:
+        raise WrongState("These two are not marked as different.")
+    pair.different_at = pair.different_by_id = None
+    _tell(session, pair, "duplicate.offer", by=by, at=at)
+
+
+def _tell(
+    session: Session, pair: LikelyDuplicate, action: str, *, by: User | None, at: datetime
+) -> None:
+    about = f"question:{pair.first.uid}"
+    record(session, by=by, at=at, action=action, about=about, other=pair.second.uid)
+    session.flush()
+
+
+def _sharing(found: Iterable[int]) -> Select[int]:
+    """Select the questions that share a band, those that share the most first."""
+    return (
+        select(StemBand.question_id)
+        .where(StemBand.band.in_(set(found)))
+        .group_by(StemBand.question_id)
+        .order_by(func.count().desc(), StemBand.question_id)
+        .limit(_COMPARED)
+    )
+
+
+def _forget_pairs(session: Session, ids: Sequence[int]) -> None:
+    """Drop what was found of stems that are looked at anew, but for decisions."""
+    session.execute(
+        delete(LikelyDuplicate).where(
+            or_(LikelyDuplicate.first_id.in_(ids), LikelyDuplicate.second_id.in_(ids)),
+            LikelyDuplicate.different_at.is_(None),
+        )
+    )
+
+
+def _note_pairs(session: Session, question: Question, found: list[int], at: datetime) -> None:
+    others = session.execute(
+        select(Question.id, Question.stem).where(
+            Question.id.in_(_sharing(found)), Question.id != question.id, alive()
+        )
+    ).all()
+    for key, stem in others:
+        alike_by = similarity(question.stem, stem)
+        first, second = sorted((question.id, key))
+        known = exists().where(
+            LikelyDuplicate.first_id == first, LikelyDuplicate.second_id == second
+        )
+        if alike_by >= LIKELY and not session.scalar(select(known)):
+            session.execute(
+                insert(LikelyDuplicate).values(
+                    first_id=first, second_id=second, similarity=alike_by, found_at=at
+                )
+            )
