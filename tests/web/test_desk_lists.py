@@ -48,8 +48,9 @@ def stems(page: str) -> list[str]:
 
 
 @pytest.fixture
-def bank(session: Session) -> dict[str, Question]:
-    """One question in every state, and one for every filter."""
+def bank(desk: FlaskClient, session: Session) -> dict[str, Question]:
+    """One question in every state, and one for every filter; one is the desk's editor's."""
+    me = session.scalars(select(User).where(User.name == "The editor")).one()
     made = {
         "draft": make_question(session, "Draft?", tags=["flask/cli"], difficulty="easy"),
         "review": make_question(session, "Review?", tags=["flask"], difficulty="hard"),
@@ -65,6 +66,7 @@ def bank(session: Session) -> dict[str, Question]:
     save(session, made["changed"], changed, seen_version=1, by=None, at=AT)
     retire(session, [made["retired"]], by=None, at=AT)
     make_warning(session, made["warned"])
+    made["review"].assignee_id = me.id
     made["draft"].due_on = made["draft"].review_by = date(2026, 1, 1)
     comments.post(session, made["draft"], "Is it?", by=None, at=AT)
     open_correction(
@@ -110,12 +112,7 @@ SHOWN = {
 }
 
 
-def test_each_filter_shows_what_it_says(
-    desk: FlaskClient, session: Session, bank: dict[str, Question]
-) -> None:
-    me = session.scalars(select(User).where(User.name == "The editor")).one()
-    bank["review"].assignee_id = me.id
-    session.commit()
+def test_each_filter_shows_what_it_says(desk: FlaskClient, bank: dict[str, Question]) -> None:
     assert {address: set(stems(desk.get(LIST + address).text)) for address in SHOWN} == SHOWN
 
 
@@ -288,10 +285,14 @@ def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
         ("1", "Overdue"),
         ("1", "Past the review date"),
         ("1", "Unresolved comments"),
+        ("1", "No answer"),
         ("1", "No source"),
+        ("0", "Likely duplicates"),
         ("1", "Imports to decide"),
     ]
     for address, count, _ in cards:
+        if count == "0":
+            continue
         listed = desk.get(address.replace("&amp;", "&")).text
         assert f'<span class="quiet number">{count} found</span>' in listed
 
