@@ -37,6 +37,8 @@ from cms.models import Base, User
 from cms.vocabulary import Role
 
 settings.register_profile("suite", deadline=None, print_blob=True, max_examples=50)
+# For long searches by hand: `pytest --hypothesis-profile=soak tests/web/test_curation.py`.
+settings.register_profile("soak", settings.get_profile("suite"), max_examples=1_000)
 settings.load_profile("suite")
 
 

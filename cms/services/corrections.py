@@ -19,6 +19,7 @@ from cms.services.content import revision_content, source_rows
 from cms.services.inbox import notify
 from cms.services.permissions import require
 from cms.services.proposals import checked_text, find_part, key_of
+from cms.services.questions import lock
 from cms.vocabulary import CorrectionKind, CorrectionStatus, NotificationKind, Role, TextPart
 
 READER = "reader"
@@ -56,7 +57,8 @@ def open_correction(
     one is returned: a form that is sent twice files one correction.
 
     :raises InvalidContent: when a field breaks a rule
-    :raises NotFound: when there is no such revision
+    :raises NotFound: when there is no such revision, or somebody deleted the question meanwhile
+    :raises WrongState: when the question was merged into another one
     """
     require(by, Role.contributor, "file corrections")
     item = checked_item(
@@ -76,6 +78,9 @@ def open_correction(
         if (filed.question_id, filed.reporter_id) != (question.id, reporter_id):
             raise WrongState("This form filed another correction. Open it anew.")
         return filed
+    lock(session, question)
+    if question.merged_into_id is not None:
+        raise WrongState("This question was merged into another one. File the correction there.")
     seen_in = seen_in or question.latest_number
     seen = revision_content(session, question, seen_in)
     correction = Correction(
