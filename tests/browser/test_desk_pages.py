@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cms.formats.item import AnswerItem, SourceItem
-from cms.models import ImportBatch, ImportRow
+from cms.models import ImportBatch, ImportRow, LikelyDuplicate
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
 from cms.services.deciding import reject
@@ -81,6 +81,11 @@ def furnish(site: Site) -> dict[str, str]:
         ImportRow(place="line 1", action=RowAction.error, message=LONG, question=question)
     ]
     session.add(batch)
+    for number in (1, 2):
+        twin = make_question(session, f"Twin of {LONG} {number}?")
+        pair = LikelyDuplicate(first_id=question.id, second_id=twin.id, similarity=90, found_at=AT)
+        session.add(pair)
+        pair.different_at = AT if number == 2 else None
     session.commit()
     here = f"questions/{question.id}/"
     answer = question.answers[1].id
@@ -107,6 +112,10 @@ def furnish(site: Site) -> dict[str, str]:
         "account": "accounts/1/",
         "new account": "accounts/new/",
         "audit": "audit/",
+        "duplicates": "duplicates/",
+        "told apart": "duplicates/?show=different",
+        "unsaved texts": "questions/unsaved/",
+        "inbox": "inbox/",
         "nothing found": "questions/?search=nothingofthekind",
     }
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cms.models import Question
-from tests.browser.conftest import Open, Site
+from tests.browser.conftest import Open, Site, faults_of
 from tests.factories import make_question
 from tests.web.pages import reread
 
@@ -275,3 +275,17 @@ def test_a_question_is_found_opened_and_sent_on_by_keyboard_alone(
     keys.press("Enter")
     expect(page.get_by_text("Submitted for review.")).to_be_visible()
     expect(page.locator("#state")).to_have_text("in review")
+
+
+def test_while_a_stem_is_typed_what_reads_like_it_is_shown(site: Site, open_page: Open) -> None:
+    make_question(site.session, "What is a blueprint?")
+    site.session.commit()
+    page = open_page("Conrad")
+    page.goto("/admin/questions/new/")
+    page.get_by_role("textbox", name="Stem").press_sequentially("What is a Blueprint")
+    likes = page.locator("#likes")
+    expect(likes).to_contain_text("A question reads like this one")
+    expect(likes.get_by_role("link")).to_contain_text("What is a blueprint?")
+    assert faults_of(page) == []
+    page.get_by_role("textbox", name="Stem").fill("What is a cookie?")
+    expect(likes).to_be_empty()
