@@ -35,15 +35,24 @@ PAGES = {
     "… import warnings": "/admin/questions/?queue=warnings",
     "… unpublished changes": "/admin/questions/?queue=unpublished",
     "… no source": "/admin/questions/?queue=unsourced",
+    "… no answer": "/admin/questions/?queue=unanswered",
+    "… overdue": "/admin/questions/?queue=overdue",
+    "… of mine": "/admin/questions/?assignee=me",
     "answers": "/admin/answers/",
     "tags": "/admin/tags/",
     "corrections": "/admin/corrections/?status=open",
+    "a correction": "/admin/corrections/1/",
+    "likely duplicates": "/admin/duplicates/",
+    "inbox": "/admin/inbox/",
     "decks": "/admin/decks/",
     "audit": "/admin/audit/",
     "audit of a person": "/admin/audit/?who=Edith",
     "a question's editor": "/admin/questions/{question}/",
     "its history": "/admin/questions/{question}/revisions/",
     "a revision": "/admin/questions/{question}/revisions/1/",
+    "its comments": "/admin/questions/{question}/comments",
+    "what publishing changes": "/admin/questions/{question}/publish",
+    "merging it": "/admin/questions/{question}/merge?q=route",
 }
 
 
@@ -59,7 +68,7 @@ def made(folder: Path, count: int) -> Any:
     from cms.formats import FORMATS
     from cms.formats.item import Upload
     from cms.models import Question
-    from cms.services import accounts, corrections, questions
+    from cms.services import accounts, comments, corrections, duplicates, questions
     from cms.services.content import content_of
     from cms.services.imports.importing import apply, plan_file
     from cms.services.publishing import publish
@@ -87,6 +96,7 @@ def made(folder: Path, count: int) -> Any:
                 content.context = "Changed."
                 questions.save(session, question, content, seen_version=1, by=edith, at=later)
                 questions.submit(session, question, by=edith, at=later)
+                comments.post(session, question, "Is it so?", by=edith, at=later)
                 corrections.open_correction(
                     session,
                     question,
@@ -96,6 +106,14 @@ def made(folder: Path, count: int) -> Any:
                     at=later,
                 )
             session.commit()
+            start, looked = time.perf_counter(), 0
+            while found := duplicates.find_some(session, at=at):
+                session.commit()
+                looked += found
+            seconds = time.perf_counter() - start
+            print(
+                f"likely duplicates of {looked:,} stems: {seconds:.1f} s, {looked / seconds:,.0f}/s"
+            )
     return app
 
 

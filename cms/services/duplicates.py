@@ -6,18 +6,32 @@ band are compared. A worker sketches what is new or was reworded; a pair that
 somebody marked as different stays so, whatever is found later.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from rapidfuzz import fuzz
 from rensa import RMinHash
-from sqlalchemy import Select, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased, load_only
 
 from cms.errors import NotFound, WrongState
 from cms.models import LikelyDuplicate, Question, StemBand, User
 from cms.services.audit import record
+from cms.services.chunks import chunks
 from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.queues import alive
@@ -30,8 +44,9 @@ LIKELY = 85
 # Ten bands of three: of two stems that share 60 % of their trigrams 91 in 100 are found, of
 # two that share 30 % 24 in 100, and those are sorted out by comparing their words.
 _BANDS, _ROWS, _SEED = 10, 3, 20_261_126
-# Stems that are compared with one stem: more share a band only where a bank repeats a phrase.
-_COMPARED = 200
+# Stems of one band that a stem is compared with: more share one only where a bank repeats a
+# phrase, and comparing all of those would cost the square of their number.
+_COMPARED = 50
 # Stems that one transaction of a worker sketches.
 _AT_ONCE = 200
 
@@ -57,7 +72,11 @@ def essence(stem: str) -> str:
 
 def similarity(one: str, other: str) -> int:
     """Return how alike two stems read, 0 to 100, whatever the order of their words."""
-    return round(fuzz.token_sort_ratio(essence(one), essence(other)))
+    return _alike(essence(one), essence(other))
+
+
+def _alike(one: str, other: str) -> int:
+    return round(fuzz.token_sort_ratio(one, other))
 
 
 def bands(stem: str) -> list[int]:
@@ -84,10 +103,10 @@ def alike(
         return []
     # What was written a moment ago has no sketch yet, but may read exactly the same.
     same = select(Question.id).where(Question.stem_key == key).limit(_COMPARED)
-    near = or_(Question.id.in_(_sharing(bands(stem))), Question.id.in_(same))
+    near = {*session.scalars(same)}.union(*_members(session, bands(stem)).values())
     candidates = session.scalars(
         select(Question)
-        .where(near, Question.id != (apart_from or 0), alive())
+        .where(Question.id.in_(near), Question.id != (apart_from or 0), alive())
         .options(load_only(Question.stem, Question.slug, Question.published_number))
     ).all()
     scored = [(question, similarity(stem, question.stem)) for question in candidates]
@@ -127,8 +146,7 @@ def find_some(session: Session, *, at: datetime) -> int:
         ],
     )
     _forget_pairs(session, ids)
-    for question in questions:
-        _note_pairs(session, question, sketches[question.id], at)
+    _note_pairs(session, sketches, at)
     session.execute(
         update(Question)
         .where(Question.id.in_(ids))
@@ -218,15 +236,22 @@ def _tell(
     session.flush()
 
 
-def _sharing(found: Iterable[int]) -> Select[int]:
-    """Select the questions that share a band, those that share the most first."""
-    return (
-        select(StemBand.question_id)
-        .where(StemBand.band.in_(set(found)))
-        .group_by(StemBand.question_id)
-        .order_by(func.count().desc(), StemBand.question_id)
-        .limit(_COMPARED)
-    )
+def _members(session: Session, found: Iterable[int]) -> dict[int, list[int]]:
+    """Return the questions that have each band, of each the newest alone."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for some in chunks(sorted(set(found))):
+        place = func.row_number().over(
+            partition_by=StemBand.band, order_by=StemBand.question_id.desc()
+        )
+        ranked = (
+            select(StemBand.band, StemBand.question_id, place.label("place"))
+            .where(StemBand.band.in_(some))
+            .subquery()
+        )
+        newest = select(ranked.c.band, ranked.c.question_id).where(ranked.c.place <= _COMPARED)
+        for band, key in session.execute(newest):
+            members[band].append(key)
+    return members
 
 
 def _forget_pairs(session: Session, ids: Sequence[int]) -> None:
@@ -239,21 +264,45 @@ def _forget_pairs(session: Session, ids: Sequence[int]) -> None:
     )
 
 
-def _note_pairs(session: Session, question: Question, found: list[int], at: datetime) -> None:
-    others = session.execute(
-        select(Question.id, Question.stem).where(
-            Question.id.in_(_sharing(found)), Question.id != question.id, alive()
+def _note_pairs(session: Session, sketches: Mapping[int, list[int]], at: datetime) -> None:
+    """Note which living questions read like these, by what they share a band with."""
+    members = _members(session, itertools.chain.from_iterable(sketches.values()))
+    beside = {
+        key: {other for band in found for other in members[band]} - {key}
+        for key, found in sketches.items()
+    }
+    stems = _living_stems(session, {*sketches, *itertools.chain.from_iterable(beside.values())})
+    known = _known_pairs(session, sketches)
+    pairs = {
+        (min(key, other), max(key, other)): score
+        for key, others in beside.items()
+        for other in others
+        if key in stems and other in stems
+        if (score := _alike(stems[key], stems[other])) >= LIKELY
+    }
+    rows = [
+        {"first_id": first, "second_id": second, "similarity": score, "found_at": at}
+        for (first, second), score in pairs.items()
+        if (first, second) not in known
+    ]
+    if rows:
+        session.execute(insert(LikelyDuplicate), rows)
+
+
+def _living_stems(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Return what the living ones of these questions ask about."""
+    found: dict[int, str] = {}
+    for some in chunks(sorted(ids)):
+        rows = session.execute(
+            select(Question.id, Question.stem).where(Question.id.in_(some), alive())
         )
-    ).all()
-    for key, stem in others:
-        alike_by = similarity(question.stem, stem)
-        first, second = sorted((question.id, key))
-        known = exists().where(
-            LikelyDuplicate.first_id == first, LikelyDuplicate.second_id == second
-        )
-        if alike_by >= LIKELY and not session.scalar(select(known)):
-            session.execute(
-                insert(LikelyDuplicate).values(
-                    first_id=first, second_id=second, similarity=alike_by, found_at=at
-                )
-            )
+        found |= {key: essence(stem) for key, stem in rows}
+    return found
+
+
+def _known_pairs(session: Session, ids: Iterable[int]) -> set[tuple[int, int]]:
+    """Return the pairs that are noted of these questions: those that somebody told apart."""
+    some = list(ids)
+    either = or_(LikelyDuplicate.first_id.in_(some), LikelyDuplicate.second_id.in_(some))
+    noted = select(LikelyDuplicate.first_id, LikelyDuplicate.second_id).where(either)
+    return {(first, second) for first, second in session.execute(noted)}
