@@ -132,15 +132,18 @@ def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str,
                 yield question.stem, "was merged with another"
             elif question.latest_number != row.number:
                 yield question.stem, "was edited"
-            elif was_public if row.before is None else _is_public(question, row):
+            elif was_public if row.before is None else _brought(row, question.published_number):
                 yield question.stem, "was published"
+            elif _brought(row, question.scheduled_number):
+                yield question.stem, "was scheduled"
             elif question.id in corrected:
                 yield question.stem, "got a correction"
 
 
-def _is_public(question: Question, row: ImportRow) -> bool:
-    """Whether readers see the text that a row brought."""
-    return bool((row.before or {}).get("text")) and question.published_number == row.number
+def _brought(row: ImportRow, number: int | None) -> bool:
+    """Whether the revision of this number has the text that a row brought."""
+    has_text = row.before is None or bool(row.before.get("text"))
+    return has_text and number is not None and number == row.number
 
 
 def _corrected_since(session: Session, rows: dict[int | None, ImportRow]) -> set[int]:

@@ -20,6 +20,7 @@ from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import
 from cms.services.merging import merge
 from cms.services.questions import save
+from cms.services.scheduling import schedule, unschedule
 from cms.services.tags import save_tag
 from cms.vocabulary import RowAction
 from tests.factories import AT, content, make_published, make_question
@@ -162,3 +163,23 @@ def test_an_update_that_was_undone_is_imported_again(talk: Conversation, first: 
     talk.write(fresh)
     bodies = [each.answers[0].body for each in talk.session.scalars(select(Question))]
     assert bodies == ["New."]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_what_is_scheduled_is_not_undone_away(talk: Conversation, new: bool) -> None:
+    stated = a_question("Brought?")
+    if not new:
+        stated |= {"uid": make_question(talk.session, "Older?").uid, "tags": []}
+    batch = talk.shown(a_file(stated))
+    for row in talk.rows(batch):
+        row.chosen = True
+    talk.write(batch)
+    question = talk.question("Brought?")
+    number = question.latest_number
+    schedule(talk.session, question, number=number, when=LATER, by=talk.by, at=AT)
+    talk.session.commit()
+    with pytest.raises(WrongState, match="‘Brought\\?’ was scheduled"):
+        undo_import(talk.session, batch, by=talk.by, at=AT)
+    talk.session.rollback()
+    unschedule(talk.session, question, by=talk.by, at=AT)
+    undone(talk, batch)
