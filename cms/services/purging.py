@@ -30,7 +30,7 @@ from cms.services.content import decode
 from cms.services.decks import keep_decks
 from cms.services.membership import decks_naming, replace_member
 from cms.services.permissions import require
-from cms.services.questions import lock, was_public
+from cms.services.questions import lock, lock_all, was_public
 from cms.services.releases import open_release
 from cms.text import normalize_line
 from cms.vocabulary import ChangeKind, Role, RowAction
@@ -59,6 +59,9 @@ def purge(
     reason = normalize_line(reason)
     if not reason:
         raise InvalidInput("Say why: it is all that stays.", field="reason")
+    # Those that were merged into it change, too: a release is opened after all the locks.
+    merged = select(Question.id).where(Question.merged_into_id == question.id)
+    lock_all(session, [question.id, *session.scalars(merged)])
     lock(session, question)
     uid, public = question.uid, was_public(session, question)
     stems = _stems(session, question)

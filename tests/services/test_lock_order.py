@@ -14,11 +14,12 @@ from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Correction, Deck, Question, Tag, User, new_uid
 from cms.services import autosaves, presence
 from cms.services.corrections import open_correction
-from cms.services.deciding import mark_duplicate
+from cms.services.deciding import mark_duplicate, reject
 from cms.services.decks import delete_deck, save_deck
 from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.publishing import retire
+from cms.services.purging import purge
 from cms.services.questions import lock, lock_all, save, submit
 from cms.services.tags import save_tag
 from cms.vocabulary import CorrectionKind, CorrectionStatus
@@ -183,3 +184,43 @@ def test_text_is_kept_and_presence_noted_while_the_same_person_saves(
     keep(session)
     beside(session, lambda: lock(session, question), keep, saved)
     assert question.latest_number == 2
+
+
+def test_a_purge_and_a_bulk_operation_on_what_was_merged_into_it_follow_each_other(
+    session: Session, admin: User
+) -> None:
+    duplicate, into = make_published(session), make_published(session, "What are views?")
+    third = make_question(session, "Third?")
+    merge(session, duplicate, into, seen=(1, 1), by=None, at=AT)
+    ids = [duplicate.id, third.id]
+
+    def gone(other: Session) -> None:
+        held = other.get_one(Question, into_id)
+        purge(other, held, reason="Law.", by=other.get_one(User, admin_id), at=AT)
+
+    into_id, admin_id = into.id, admin.id
+    operation = bulk.begin(session, "publish", ids, {}, by=None, at=AT)
+    beside(
+        session,
+        lambda: lock_all(session, ids),
+        gone,
+        lambda: bulk.perform(session, operation, at=AT),
+    )
+    assert session.get(Question, into_id) is None
+    assert session.get_one(Question, ids[1]).published_number == 1
+
+
+def test_who_decides_on_what_was_deleted_meanwhile_is_told_so(session: Session) -> None:
+    question = make_question(session)
+    correction = open_correction(
+        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
+    )
+    key = correction.id
+    session.commit()
+    with Session(session.get_bind(), expire_on_commit=False) as other:
+        held = other.get_one(Correction, key)
+        other.commit()
+        session.delete(question)
+        session.commit()
+        with pytest.raises(NotFound, match="Somebody deleted this"):
+            reject(other, held, reason="No.", by=None, at=AT)
