@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Correction, Deck, Question, Tag, User, new_uid
-from cms.services import autosaves, presence
+from cms.services import autosaves, duplicates, presence
 from cms.services.corrections import open_correction
 from cms.services.deciding import mark_duplicate, reject
 from cms.services.decks import delete_deck, save_deck
@@ -208,6 +208,21 @@ def test_a_purge_and_a_bulk_operation_on_what_was_merged_into_it_follow_each_oth
     )
     assert session.get(Question, into_id) is None
     assert session.get_one(Question, ids[1]).published_number == 1
+
+
+def test_two_workers_that_sketch_at_once_miss_no_pair(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 1)
+    pair = make_question(session).id, make_question(session, "What are views?").id
+
+    def find(session: Session) -> None:
+        duplicates.find_some(session, at=AT)
+
+    beside(session, lambda: find(session), find, lambda: None)
+    find(session)
+    [found] = session.scalars(duplicates.pairs())
+    assert (found.first_id, found.second_id) == pair
 
 
 def test_who_decides_on_what_was_deleted_meanwhile_is_told_so(session: Session) -> None:
