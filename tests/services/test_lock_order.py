@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Correction, Deck, Question, Tag, User, new_uid
-from cms.services import autosaves, duplicates, presence
+from cms.models import Comment, Correction, Deck, Question, Tag, User, new_uid
+from cms.services import autosaves, comments, duplicates, presence
 from cms.services.corrections import open_correction
 from cms.services.deciding import mark_duplicate, reject
 from cms.services.decks import delete_deck, save_deck
@@ -239,3 +239,41 @@ def test_who_decides_on_what_was_deleted_meanwhile_is_told_so(session: Session) 
         session.commit()
         with pytest.raises(NotFound, match="Somebody deleted this"):
             reject(other, held, reason="No.", by=None, at=AT)
+
+
+def test_a_comment_that_is_sent_twice_at_once_is_said_once(session: Session, editor: User) -> None:
+    question = make_question(session)
+    ids = question.id, editor.id
+
+    def again(other: Session) -> None:
+        held, by = other.get_one(Question, ids[0]), other.get_one(User, ids[1])
+        comments.post(other, held, "So?", by=by, at=AT)
+
+    beside(
+        session,
+        lambda: comments.post(session, question, "So?", by=editor, at=AT),
+        again,
+        lambda: None,
+    )
+    assert session.scalars(select(Comment.body)).all() == ["So?"]
+
+
+def test_two_who_reply_at_once_in_a_resolved_thread_are_both_heard(
+    session: Session, editor: User
+) -> None:
+    question = make_question(session)
+    thread = comments.post(session, question, "So?", by=editor, at=AT)
+    comments.resolve(session, thread, by=editor, at=AT)
+    ids = question.id, thread.id
+
+    def reply(other: Session) -> None:
+        held, first = other.get_one(Question, ids[0]), other.get_one(Comment, ids[1])
+        comments.post(other, held, "Theirs.", thread=first, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: comments.post(session, question, "Mine.", thread=thread, by=editor, at=AT),
+        reply,
+        lambda: None,
+    )
+    assert session.scalars(select(Comment.body)).all() == ["So?", "Mine.", "Theirs."]
