@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Comment, Correction, Deck, Question, Tag, User, new_uid
-from cms.services import autosaves, comments, duplicates, presence
+from cms.services import autosaves, comments, duplicates, intake, presence
 from cms.services.corrections import open_correction
 from cms.services.deciding import mark_duplicate, reject
 from cms.services.decks import delete_deck, save_deck
@@ -22,6 +23,7 @@ from cms.services.publishing import retire
 from cms.services.purging import purge
 from cms.services.questions import lock, lock_all, save, submit
 from cms.services.tags import save_tag
+from cms.services.throttles import Limit, count
 from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, content, make_published, make_question
 
@@ -277,3 +279,38 @@ def test_two_who_reply_at_once_in_a_resolved_thread_are_both_heard(
         lambda: None,
     )
     assert session.scalars(select(Comment.body)).all() == ["So?", "Mine.", "Theirs."]
+
+
+def test_a_report_that_waits_for_its_question_keeps_nobody_from_logging_in(
+    session: Session,
+) -> None:
+    question = make_published(session)
+    id = question.id
+    filed = dict.fromkeys(("part", "answer_uid", "proposed", "uid"))
+    filed |= {"kind": CorrectionKind.factual, "claim": "No.", "explanation": "", "credit": ""}
+    filed |= {"sources": [], "seen_in": 1}
+
+    def report(other: Session) -> None:
+        intake.report(other, other.get_one(Question, id), "192.0.2.1", filed, at=AT)
+
+    limit = Limit("login", 10, timedelta(minutes=5))
+    beside(
+        session,
+        lambda: lock(session, question),
+        report,
+        lambda: count(session, [(limit, limit.subject("ada"))], refusal="No.", at=AT),
+    )
+    assert session.scalars(select(Correction.claim)).all() == ["No."]
+
+
+def test_a_correction_that_is_sent_twice_at_once_is_filed_once(session: Session) -> None:
+    question = make_question(session)
+    id, uid = question.id, new_uid()
+
+    def send(session: Session) -> None:
+        held = session.get_one(Question, id)
+        kind = CorrectionKind.factual
+        open_correction(session, held, kind=kind, claim="No.", uid=uid, by=None, at=AT)
+
+    beside(session, lambda: send(session), send, lambda: None)
+    assert session.scalars(select(Correction.uid)).all() == [uid]
