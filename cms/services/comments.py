@@ -63,6 +63,11 @@ def post(
         raise NotFound("This question has no such thread.")
     if thread is not None and thread.thread_id is not None:
         thread = session.get_one(Comment, thread.thread_id)
+    if by is not None:
+        # A form that is sent twice at once: one waits for the other. Nobody else does.
+        session.execute(select(User.id).where(User.id == by.id).with_for_update(key_share=True))
+    if thread is not None:
+        lock_row(session, thread, "thread")
     said = _said_already(session, question, thread, body, by=by, at=at)
     if said is not None:
         return said

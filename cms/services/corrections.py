@@ -74,11 +74,11 @@ def open_correction(
         )
     )
     reporter_id = by.id if by else None
+    lock(session, question)
     if item.uid is not None and (filed := _filed(session, item.uid)):
         if (filed.question_id, filed.reporter_id) != (question.id, reporter_id):
             raise WrongState("This form filed another correction. Open it anew.")
         return filed
-    lock(session, question)
     if question.merged_into_id is not None:
         raise WrongState("This question was merged into another one. File the correction there.")
     seen_in = seen_in or question.latest_number

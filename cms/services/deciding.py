@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cms.errors import InvalidInput, NotAllowed, WrongState
+from cms.errors import InvalidInput, NotAllowed, NotFound, WrongState
 from cms.formats.item import LINE_LIMIT, CorrectionItem
 from cms.models import Correction, Question, Revision, User
 from cms.services import shelf
@@ -18,6 +18,7 @@ from cms.services.audit import record
 from cms.services.content import content_of, find_revision
 from cms.services.corrections import checked_item
 from cms.services.inbox import notify
+from cms.services.locking import lock_row
 from cms.services.permissions import four_eyes, require
 from cms.services.proposals import checked_text, find_part, key_of, with_text
 from cms.services.questions import lock, save, stale
@@ -213,9 +214,12 @@ def _begin(
     both = [each for each in (correction, beside) if each is not None]
     held = {each.question_id for each in both}
     for key in sorted(held):
-        lock(session, session.get_one(Question, key))
+        question = session.get(Question, key)
+        if question is None:
+            raise NotFound("Somebody deleted this correction's question meanwhile.")
+        lock(session, question)
     for each in sorted(both, key=lambda each: each.id):
-        session.refresh(each, with_for_update=True)
+        lock_row(session, each, "correction")
     if {each.question_id for each in both} != held:
         raise WrongState("This correction moved to another question meanwhile. Look at it again.")
     states, _ = DECISIONS[verb]

@@ -49,6 +49,8 @@ _BANDS, _ROWS, _SEED = 10, 3, 20_261_126
 _COMPARED = 50
 # Stems that one transaction of a worker sketches.
 _AT_ONCE = 200
+# Any constant: it names the advisory lock of the sketches.
+_LOCK = 0x73_6B_65_74
 
 # Words that say how something is asked, not what about; and the ends of "what's", "don't".
 _FRAME = frozenset(
@@ -122,8 +124,12 @@ def unsketched(session: Session) -> bool:
 def find_some(session: Session, *, at: datetime) -> int:
     """Sketch some of the stems that are new or were reworded, and note whom they read like.
 
-    Returns how many were looked at; 0 when every stem is sketched.
+    Returns how many were looked at; 0 when every stem is sketched, or another worker
+    is at it: neither would see the other's stems, and a pair of both would be missed.
     """
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    if on_postgresql and not session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+        return 0
     questions = session.scalars(
         select(Question)
         .where(not_(Question.sketched))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from cms.formats.item import CorrectionItem
-from cms.models import Correction, PublishedCorrection, Release
+from cms.models import AuditEvent, Correction, PublishedCorrection, Release
 from cms.services.content import source_items
 from cms.vocabulary import CorrectionStatus
 
@@ -32,14 +32,21 @@ def public_corrections(session: Session, published: dict[int, int]) -> dict[int,
     unnumbered = [correction for correction in public if correction.number is None]
     if unnumbered:
         # The release counter's lock makes this the only transaction that gives numbers.
-        highest = session.scalar(select(func.max(Correction.number))) or 0
-        for number, correction in enumerate(unnumbered, highest + 1):
+        for number, correction in enumerate(unnumbered, _highest_number(session) + 1):
             correction.number = number
         session.flush()
     grouped: dict[int, list[Correction]] = defaultdict(list)
     for correction in sorted(public, key=lambda c: c.number or 0):
         grouped[correction.question_id].append(correction)
     return grouped
+
+
+def _highest_number(session: Session) -> int:
+    """Return the highest number that was ever given: those that were purged stay taken."""
+    held = session.scalar(select(func.max(Correction.number))) or 0
+    purges = session.scalars(select(AuditEvent.data).where(AuditEvent.action == "question.purge"))
+    gone: list[int] = [data.get("highest_correction", 0) for data in purges]
+    return max(held, *gone, 0)
 
 
 def free_duplicates(session: Session, going: ColumnElement[bool]) -> None:

@@ -18,6 +18,7 @@ from cms.services import throttles
 from cms.services.content import revision_content
 from cms.services.corrections import open_correction
 from cms.services.proposals import find_part, key_of
+from cms.services.questions import lock
 from cms.services.throttles import Limit
 
 HOUR = timedelta(hours=1)
@@ -64,6 +65,8 @@ def report(
     :raises TooManyAttempts: after 5 reports in an hour from this address, or 60 of everybody's
     """
     _refuse_long(session, question, filed)
+    # Whoever counts keeps others from counting, log-ins too: what takes time is waited for before.
+    lock(session, question)
     throttles.count(
         session,
         [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput
@@ -30,7 +30,7 @@ from cms.services.content import decode
 from cms.services.decks import keep_decks
 from cms.services.membership import decks_naming, replace_member
 from cms.services.permissions import require
-from cms.services.questions import lock, was_public
+from cms.services.questions import lock, lock_all, was_public
 from cms.services.releases import open_release
 from cms.text import normalize_line
 from cms.vocabulary import ChangeKind, Role, RowAction
@@ -59,14 +59,19 @@ def purge(
     reason = normalize_line(reason)
     if not reason:
         raise InvalidInput("Say why: it is all that stays.", field="reason")
+    # Those that were merged into it change, too: a release is opened after all the locks.
+    merged = select(Question.id).where(Question.merged_into_id == question.id)
+    lock_all(session, [question.id, *session.scalars(merged)])
     lock(session, question)
     uid, public = question.uid, was_public(session, question)
     stems = _stems(session, question)
     decks = decks_naming(session, uid)
+    numbers, errata = _correction_numbers(session, question), _public_errata(question)
     release: Release | None = None
-    if public or decks:
+    if public or decks or session.scalar(select(exists().where(errata))):
         release = open_release(session, by=by, at=at, summary="Purged a question")
         replace_member(session, release, decks, uid, None, by=by, at=at)
+        session.execute(delete(PublishedCorrection).where(errata), execution_options=_APART)
     if public and release is not None:
         _leave_tombstone(session, question, release, reason=reason)
         _hush_releases(session, uid, stems)
@@ -82,6 +87,8 @@ def purge(
         about=f"question:{uid}",
         reason=reason,
         release=release.number if release else None,
+        # What was named by a number is never taken for another one.
+        **({"highest_correction": max(numbers)} if numbers else {}),
     )
     session.flush()
     session.expire_all()
@@ -95,12 +102,21 @@ def _stems(session: Session, question: Question) -> list[str]:
     return sorted(stem for stem in found if stem)
 
 
+def _correction_numbers(session: Session, question: Question) -> list[int]:
+    """Return the numbers that were given to the question's corrections."""
+    numbers = select(Correction.number).where(Correction.question_id == question.id)
+    return [number for number in session.scalars(numbers) if number is not None]
+
+
+def _public_errata(question: Question) -> ColumnElement[bool]:
+    """Return what selects the question's errata, also those that stand where a merge found them."""
+    mine = select(Correction.uid).where(Correction.question_id == question.id)
+    return or_(PublishedCorrection.question_uid == question.uid, PublishedCorrection.uid.in_(mine))
+
+
 def _leave_tombstone(
     session: Session, question: Question, release: Release, *, reason: str
 ) -> None:
-    session.execute(
-        delete(PublishedCorrection).where(PublishedCorrection.question_uid == question.uid)
-    )
     if question.published_number is not None:
         question.published_number = None
         session.flush()

@@ -5,10 +5,11 @@ The question holds the schedule. A job whose schedule no longer stands does noth
 
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotAllowed, NotFound, NotPublishable, WrongState
-from cms.models import Question, User
+from cms.models import AuditEvent, Question, User
 from cms.services import inbox
 from cms.services.audit import record
 from cms.services.blockers import reasons
@@ -138,6 +139,8 @@ def publish_scheduled(attempt: Attempt) -> None:
         if (question.scheduled_number, question.scheduled_at) != (number, when):
             return
         by, at = attempt.actor(session), attempt.now()
+        if not _is_in_charge(session, question, by):
+            return
         try:
             done = publish(session, [question], by=by, at=at, numbers={question.id: number})
             why = " ".join(reason for refusal in done.refused for reason in refusal.reasons)
@@ -154,6 +157,27 @@ def publish_scheduled(attempt: Attempt) -> None:
                 question=question,
                 words=why,
             )
+
+
+def _is_in_charge(session: Session, question: Question, by: User | None) -> bool:
+    """Whether the schedule that stands is this person's: the same may be ordered anew by another.
+
+    The job of whoever ordered it first comes first, and must not spoil it for the other one.
+    """
+    assert question.scheduled_at is not None
+    orders = question.scheduled_number, question.scheduled_at.isoformat()
+    events = session.scalars(
+        select(AuditEvent)
+        .where(
+            AuditEvent.object == f"question:{question.uid}",
+            AuditEvent.action == "question.schedule",
+        )
+        .order_by(AuditEvent.id.desc())
+    )
+    for event in events:
+        if (event.data["revision"], event.data["when"]) == orders:
+            return event.actor_id == (by.id if by else None)
+    return True
 
 
 def _clear(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select
@@ -11,16 +12,18 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Correction, Deck, Question, Tag, User, new_uid
-from cms.services import autosaves, presence
+from cms.models import Comment, Correction, Deck, Question, Tag, User, new_uid
+from cms.services import autosaves, comments, duplicates, intake, presence
 from cms.services.corrections import open_correction
-from cms.services.deciding import mark_duplicate
+from cms.services.deciding import mark_duplicate, reject
 from cms.services.decks import delete_deck, save_deck
 from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.publishing import retire
+from cms.services.purging import purge
 from cms.services.questions import lock, lock_all, save, submit
 from cms.services.tags import save_tag
+from cms.services.throttles import Limit, count
 from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, content, make_published, make_question
 
@@ -183,3 +186,131 @@ def test_text_is_kept_and_presence_noted_while_the_same_person_saves(
     keep(session)
     beside(session, lambda: lock(session, question), keep, saved)
     assert question.latest_number == 2
+
+
+def test_a_purge_and_a_bulk_operation_on_what_was_merged_into_it_follow_each_other(
+    session: Session, admin: User
+) -> None:
+    duplicate, into = make_published(session), make_published(session, "What are views?")
+    third = make_question(session, "Third?")
+    merge(session, duplicate, into, seen=(1, 1), by=None, at=AT)
+    ids = [duplicate.id, third.id]
+
+    def gone(other: Session) -> None:
+        held = other.get_one(Question, into_id)
+        purge(other, held, reason="Law.", by=other.get_one(User, admin_id), at=AT)
+
+    into_id, admin_id = into.id, admin.id
+    operation = bulk.begin(session, "publish", ids, {}, by=None, at=AT)
+    beside(
+        session,
+        lambda: lock_all(session, ids),
+        gone,
+        lambda: bulk.perform(session, operation, at=AT),
+    )
+    assert session.get(Question, into_id) is None
+    assert session.get_one(Question, ids[1]).published_number == 1
+
+
+def test_two_workers_that_sketch_at_once_miss_no_pair(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 1)
+    pair = make_question(session).id, make_question(session, "What are views?").id
+
+    def find(session: Session) -> None:
+        duplicates.find_some(session, at=AT)
+
+    beside(session, lambda: find(session), find, lambda: None)
+    find(session)
+    [found] = session.scalars(duplicates.pairs())
+    assert (found.first_id, found.second_id) == pair
+
+
+def test_who_decides_on_what_was_deleted_meanwhile_is_told_so(session: Session) -> None:
+    question = make_question(session)
+    correction = open_correction(
+        session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
+    )
+    key = correction.id
+    session.commit()
+    with Session(session.get_bind(), expire_on_commit=False) as other:
+        held = other.get_one(Correction, key)
+        other.commit()
+        session.delete(question)
+        session.commit()
+        with pytest.raises(NotFound, match="Somebody deleted this"):
+            reject(other, held, reason="No.", by=None, at=AT)
+
+
+def test_a_comment_that_is_sent_twice_at_once_is_said_once(session: Session, editor: User) -> None:
+    question = make_question(session)
+    ids = question.id, editor.id
+
+    def again(other: Session) -> None:
+        held, by = other.get_one(Question, ids[0]), other.get_one(User, ids[1])
+        comments.post(other, held, "So?", by=by, at=AT)
+
+    beside(
+        session,
+        lambda: comments.post(session, question, "So?", by=editor, at=AT),
+        again,
+        lambda: None,
+    )
+    assert session.scalars(select(Comment.body)).all() == ["So?"]
+
+
+def test_two_who_reply_at_once_in_a_resolved_thread_are_both_heard(
+    session: Session, editor: User
+) -> None:
+    question = make_question(session)
+    thread = comments.post(session, question, "So?", by=editor, at=AT)
+    comments.resolve(session, thread, by=editor, at=AT)
+    ids = question.id, thread.id
+
+    def reply(other: Session) -> None:
+        held, first = other.get_one(Question, ids[0]), other.get_one(Comment, ids[1])
+        comments.post(other, held, "Theirs.", thread=first, by=None, at=AT)
+
+    beside(
+        session,
+        lambda: comments.post(session, question, "Mine.", thread=thread, by=editor, at=AT),
+        reply,
+        lambda: None,
+    )
+    assert session.scalars(select(Comment.body)).all() == ["So?", "Mine.", "Theirs."]
+
+
+def test_a_report_that_waits_for_its_question_keeps_nobody_from_logging_in(
+    session: Session,
+) -> None:
+    question = make_published(session)
+    id = question.id
+    filed = dict.fromkeys(("part", "answer_uid", "proposed", "uid"))
+    filed |= {"kind": CorrectionKind.factual, "claim": "No.", "explanation": "", "credit": ""}
+    filed |= {"sources": [], "seen_in": 1}
+
+    def report(other: Session) -> None:
+        intake.report(other, other.get_one(Question, id), "192.0.2.1", filed, at=AT)
+
+    limit = Limit("login", 10, timedelta(minutes=5))
+    beside(
+        session,
+        lambda: lock(session, question),
+        report,
+        lambda: count(session, [(limit, limit.subject("ada"))], refusal="No.", at=AT),
+    )
+    assert session.scalars(select(Correction.claim)).all() == ["No."]
+
+
+def test_a_correction_that_is_sent_twice_at_once_is_filed_once(session: Session) -> None:
+    question = make_question(session)
+    id, uid = question.id, new_uid()
+
+    def send(session: Session) -> None:
+        held = session.get_one(Question, id)
+        kind = CorrectionKind.factual
+        open_correction(session, held, kind=kind, claim="No.", uid=uid, by=None, at=AT)
+
+    beside(session, lambda: send(session), send, lambda: None)
+    assert session.scalars(select(Correction.uid)).all() == [uid]

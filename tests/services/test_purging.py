@@ -203,7 +203,8 @@ def test_no_table_keeps_a_word_and_the_address_tells_the_reason(
         .filter_by(object=f"question:{uid}")
         .order_by(AuditEvent.id.desc())
     ).all()
-    assert kept[0] == ("question.purge", {"reason": "A wish.", "release": release})
+    told = {"reason": "A wish.", "release": release, "highest_correction": 1}
+    assert kept[0] == ("question.purge", told)
     assert {action for action, _ in kept} >= {
         "question.create",
         "question.save",
@@ -257,6 +258,54 @@ def test_what_a_merge_wrote_down_of_corrections_goes_with_the_duplicate(
     session.commit()
     assert places(session, MARK) == set()
     assert correction.question == other
+
+
+@pytest.fixture
+def erratum(session: Session, admin: User) -> Correction:
+    """One that readers have."""
+    live = make_published(session, "Twice?", slug="twice")
+    correction = open_correction(
+        session, live, kind=CorrectionKind.factual, claim=f"A {MARK}.", by=admin, at=AT
+    )
+    accept(session, correction, by=admin, at=AT)
+    session.commit()
+    assert correction.number == 1
+    return correction
+
+
+def test_an_erratum_that_a_merge_brought_to_a_draft_goes_with_it(
+    session: Session, admin: User, erratum: Correction
+) -> None:
+    draft = make_question(session, "Once?")
+    merge(session, erratum.question, draft, seen=(1, 1), by=admin, at=AT)
+    session.commit()
+    assert "published_correction.document" in places(session, MARK)
+    assert purge(session, draft, reason="A wish.", by=admin, at=LATER) is not None
+    session.commit()
+    assert places(session, MARK) == set()
+
+
+def test_the_number_of_an_erratum_that_was_purged_is_never_given_again(
+    session: Session, admin: User, erratum: Correction
+) -> None:
+    purge(session, erratum.question, reason="A wish.", by=admin, at=LATER)
+    other = make_published(session, "Another?")
+    later = open_correction(
+        session, other, kind=CorrectionKind.factual, claim="No.", by=admin, at=LATER
+    )
+    accept(session, later, by=admin, at=LATER)
+    assert later.number == 2
+    purge(session, other, reason="A wish.", by=admin, at=LATER)
+    last = open_correction(
+        session,
+        make_published(session, "Last?"),
+        kind=CorrectionKind.factual,
+        claim="No.",
+        by=admin,
+        at=LATER,
+    )
+    accept(session, last, by=admin, at=LATER)
+    assert last.number == 3
 
 
 def test_only_an_administrator_purges_and_says_why(

@@ -241,3 +241,18 @@ def test_an_undo_brings_no_schedule_back_whose_time_is_over(session: Session, ed
     undo_bulk(session, operation, by=editor, at=NINE + timedelta(hours=1))
     session.refresh(question)
     assert (question.scheduled_number, question.scheduled_at) == (None, None)
+
+
+def test_who_takes_a_schedule_over_is_who_publishes(
+    session: Session, engine: Engine, editor: User
+) -> None:
+    question = make_question(session)
+    leaver = add_user(session, "Emil", Role.editor)
+    schedule(session, question, number=1, when=NINE, by=leaver, at=AT)
+    leaver.disabled_at = AT
+    schedule(session, question, number=1, when=NINE, by=editor, at=AT)
+    assert run(session, engine) == 2
+    assert shown(session, question) == ("What is a view?", 1)
+    event = session.scalars(select(AuditEvent).filter_by(action="question.publish")).one()
+    assert event.actor == editor
+    assert session.scalars(select(Notification.kind)).all() == []

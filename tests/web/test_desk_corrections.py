@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from cms.models import AuditEvent, Correction, Question
@@ -18,6 +18,7 @@ from cms.services.content import content_of
 from cms.services.corrections import open_correction
 from cms.services.questions import save
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Origin, Role, TextPart
+from cms.web.admin import deciding
 from cms.web.admin.corrections import LATE
 from tests.factories import AT, make_published, make_question
 from tests.web.pages import fields_of, notes_of, reread, revision_of, submit
@@ -262,6 +263,43 @@ def test_a_correction_that_somebody_decided_meanwhile_says_so_and_gives_back_the
     reopened = submit(desk, address(correction), form=address(correction), op="reopen")
     assert reopened.location == address(correction)
     assert only_correction(session).status == CorrectionStatus.open
+
+
+def test_accepting_publishes_no_text_that_was_not_seen(desk: FlaskClient, session: Session) -> None:
+    question = make_question(session, body=BODY)
+    correction = proposed(session, question)
+    form = fields_of(desk.get(address(correction)).text, "decide")
+    rewrite(session, reread(session, question), "Not looked at by anybody.")
+    decided = desk.post(address(correction), data=form | {"op": "publish", "fixed_in": "1"})
+    assert notes_of(desk.get(decided.location).text) == [
+        "Accepted in revision 1. Look at it",
+        "Not published. The command line saved revision 2 since you looked. "
+        "Nothing goes public before you have seen that, too.",
+        "No correction is open.",
+    ]
+    assert only_correction(session).status == CorrectionStatus.accepted
+    assert reread(session, question).published_number is None
+
+
+def test_a_decision_about_a_question_that_was_deleted_meanwhile_is_given_back(
+    desk: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    correction = proposed(session, make_question(session, body=BODY))
+    page, key = address(correction), correction.question_id
+    form = fields_of(desk.get(page).text, "decide")
+    perform = deciding._perform
+
+    def late(session: Session, *given: Any) -> None:
+        session.expire_on_commit = False
+        session.execute(delete(Question).where(Question.id == key))
+        session.commit()
+        perform(session, *given)
+
+    monkeypatch.setattr(deciding, "_perform", late)
+    gone = desk.post(page, data=form | {"op": "reject", "reason": "Long word."})
+    assert gone.status_code == 404
+    assert "Somebody deleted this" in gone.text
+    assert "Long word." in gone.text
 
 
 STATES = {

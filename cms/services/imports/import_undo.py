@@ -11,6 +11,7 @@ from cms.errors import WrongState
 from cms.models import (
     AuditEvent,
     Change,
+    Comment,
     Correction,
     Deck,
     ImportBatch,
@@ -122,8 +123,9 @@ def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str,
         corrected = _corrected_since(session, numbers)
         published = exists().where(Change.uid == Question.uid)
         answers_for_others = exists().where(other.merged_into_id == Question.id)
-        for question, was_public, stands_in in session.execute(
-            select(Question, published, answers_for_others)
+        talked_about = exists().where(Comment.question_id == Question.id)
+        for question, was_public, stands_in, has_comments in session.execute(
+            select(Question, published, answers_for_others, talked_about)
             .where(Question.id.in_(numbers))
             .order_by(Question.id)
         ):
@@ -132,15 +134,21 @@ def blockers(session: Session, rows: Iterable[ImportRow]) -> Iterator[tuple[str,
                 yield question.stem, "was merged with another"
             elif question.latest_number != row.number:
                 yield question.stem, "was edited"
-            elif was_public if row.before is None else _is_public(question, row):
+            elif was_public if row.before is None else _brought(row, question.published_number):
                 yield question.stem, "was published"
+            elif _brought(row, question.scheduled_number):
+                yield question.stem, "was scheduled"
             elif question.id in corrected:
                 yield question.stem, "got a correction"
+            elif row.before is None and has_comments:
+                # What people said would go with the question.
+                yield question.stem, "was commented on"
 
 
-def _is_public(question: Question, row: ImportRow) -> bool:
-    """Whether readers see the text that a row brought."""
-    return bool((row.before or {}).get("text")) and question.published_number == row.number
+def _brought(row: ImportRow, number: int | None) -> bool:
+    """Whether the revision of this number has the text that a row brought."""
+    has_text = row.before is None or bool(row.before.get("text"))
+    return has_text and number is not None and number == row.number
 
 
 def _corrected_since(session: Session, rows: dict[int | None, ImportRow]) -> set[int]:

@@ -126,6 +126,12 @@ def _refuse_taken(session: Session, rows: Rows) -> None:
         raise WrongState(
             "A tag of these questions was deleted since, so they cannot be put back as they were."
         )
+    into = {row["merged_into_id"] for row in questions} - {None, *(row["id"] for row in questions)}
+    if into - set(session.scalars(select(Question.id).where(Question.id.in_(into)))):
+        raise WrongState(
+            "The question into which one of these was merged was deleted since, so they cannot be "
+            "put back as they were. Undo that first."
+        )
 
 
 def _link(session: Session, rows: Rows) -> None:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only
 
-from cms.errors import CmsError, InvalidContent, InvalidInput, NotAllowed, StaleEdit
+from cms.errors import CmsError, InvalidContent, InvalidInput, NotAllowed, NotPublishable, StaleEdit
 from cms.extensions import db
 from cms.models import Correction, Question
 from cms.services import deciding, publishing, triage
@@ -108,6 +108,7 @@ class DecisionPages(GuardedView):
     @expose("/<id>/", methods=("GET", "POST"))
     def details_view(self, id: str) -> ResponseReturnValue:
         correction = find(Correction, id, "correction")
+        key = correction.id
         if request.method != "POST":
             return self._page(correction)
         form, verb = DecisionForm.posted(request.form), request.form.get("op", "")
@@ -129,19 +130,22 @@ class DecisionPages(GuardedView):
         except NotAllowed as error:
             form.errors[""], status = str(error), 403
         except CmsError as error:
+            if db.session.get(Correction, key) is None:
+                raise
             form.errors[""] = str(error)
         else:
-            return self._done(correction, verb)
+            return self._done(correction, verb, form)
         return self._page(correction, form), status
 
-    def _done(self, correction: Correction, verb: str) -> ResponseReturnValue:
+    def _done(self, correction: Correction, verb: str, form: DecisionForm) -> ResponseReturnValue:
         """Say what came of it, and go on: to where one came from, else to the next open one."""
         here = self.get_url(".details_view", id=correction.id)
         where = f" in revision {correction.fixed_in}" if verb in {"accept", "publish"} else ""
         words = DONE[verb][:-1] + where
         flash(Markup('{}. <a href="{}">Look at it</a>').format(words, here), "success")
         if verb == "publish":
-            _publish(correction.question)
+            new = form.fixed_in == NEW_REVISION and correction.fixed_in
+            _publish(correction.question, new or form.seen_version)
         if verb == "reopen":
             return redirect(here, 303)
         return redirect(get_redirect_target() or self._following(correction), 303)
@@ -244,17 +248,20 @@ def _original(form: DecisionForm) -> Correction:
     return original
 
 
-def _publish(question: Question) -> None:
+def _publish(question: Question, number: int) -> None:
+    """Publish the revision that was seen, or was just written; say what came of it."""
     try:
         with transaction() as session:
-            done = publishing.publish(session, [question], by=actor(), at=now())
+            release = publishing.publish_seen(
+                session, question, number=number, by=actor(), at=now()
+            )
+    except NotPublishable as error:
+        flash(f"Not published. {' '.join(error.reasons)}", "error")
     except CmsError as error:
         flash(f"Not published. {error}", "error")
-        return
-    if done.published:
-        flash(f"Published in release {done.release}.", "success")
-    for refusal in done.refused:
-        flash(f"Not published. {' '.join(refusal.reasons)}", "error")
+    else:
+        if release is not None:
+            flash(f"Published in release {release}.", "success")
 
 
 def _opened(correction: Correction, proposal: Proposal | None, today: str) -> DecisionForm:

@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 from cms.errors import CmsError, WrongState
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Correction, Deck, ImportBatch, PublishedCorrection, Question, Tag, User
+from cms.services import comments
 from cms.services.content import content_of
 from cms.services.deciding import reject
 from cms.services.decks import delete_deck, save_deck
 from cms.services.imports import uploads
 from cms.services.imports.import_undo import undo_import
 from cms.services.merging import merge
-from cms.services.questions import save
+from cms.services.questions import delete_draft, save
+from cms.services.scheduling import schedule, unschedule
 from cms.services.tags import save_tag
 from cms.vocabulary import RowAction
 from tests.factories import AT, content, make_published, make_question
@@ -162,3 +164,36 @@ def test_an_update_that_was_undone_is_imported_again(talk: Conversation, first: 
     talk.write(fresh)
     bodies = [each.answers[0].body for each in talk.session.scalars(select(Question))]
     assert bodies == ["New."]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_what_is_scheduled_is_not_undone_away(talk: Conversation, new: bool) -> None:
+    stated = a_question("Brought?")
+    if not new:
+        stated |= {"uid": make_question(talk.session, "Older?").uid, "tags": []}
+    batch = talk.shown(a_file(stated))
+    for row in talk.rows(batch):
+        row.chosen = True
+    talk.write(batch)
+    question = talk.question("Brought?")
+    number = question.latest_number
+    schedule(talk.session, question, number=number, when=LATER, by=talk.by, at=AT)
+    talk.session.commit()
+    with pytest.raises(WrongState, match="‘Brought\\?’ was scheduled"):
+        undo_import(talk.session, batch, by=talk.by, at=AT)
+    talk.session.rollback()
+    unschedule(talk.session, question, by=talk.by, at=AT)
+    undone(talk, batch)
+
+
+def test_what_people_said_about_a_new_question_is_not_undone_away(talk: Conversation) -> None:
+    batch = talk.shown(a_file(a_question("Fresh?")))
+    talk.write(batch)
+    question = talk.question("Fresh?")
+    comments.post(talk.session, question, "Keep this.", by=talk.by, at=AT)
+    talk.session.commit()
+    with pytest.raises(WrongState, match="‘Fresh\\?’ was commented on"):
+        undo_import(talk.session, batch, by=talk.by, at=LATER)
+    talk.session.rollback()
+    delete_draft(talk.session, question, by=talk.by, at=LATER)
+    undone(talk, batch)

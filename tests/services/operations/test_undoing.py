@@ -31,6 +31,7 @@ from cms.services.corrections import open_correction
 from cms.services.deciding import accept
 from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.history import history
+from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.operations.states import state_of
 from cms.services.operations.undoing import bulk_job, undo_bulk
@@ -379,3 +380,23 @@ def test_a_job_does_an_operation_and_another_undoes_it(session: Session, editor:
     assert operation.undone_by_id == editor.id
     session.rollback()
     assert work(undo=True) == JobState.failed
+
+
+def test_a_merged_draft_comes_back_only_beside_the_question_that_answers_for_it(
+    session: Session,
+) -> None:
+    drafts = make_question(session, "Twice?"), make_question(session, "Once?")
+    merge(session, *drafts, seen=(1, 1), by=None, at=AT)
+    operations = []
+    for id in [draft.id for draft in drafts]:
+        operations.append(bulk.begin(session, "delete", [id], {}, by=None, at=AT))
+        bulk.perform(session, operations[-1], at=AT)
+    session.commit()
+    with pytest.raises(WrongState, match=r"was merged was deleted since.+Undo that"):
+        undo_bulk(session, operations[0], by=None, at=AT)
+    session.rollback()
+    for operation in reversed(operations):
+        undo_bulk(session, operation, by=None, at=AT)
+    session.commit()
+    twice, once = session.scalars(select(Question).order_by(Question.id))
+    assert twice.merged_into == once
