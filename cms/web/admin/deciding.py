@@ -20,7 +20,14 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only
 
-from cms.errors import CmsError, InvalidContent, InvalidInput, NotAllowed, StaleEdit
+from cms.errors import (
+    CmsError,
+    InvalidContent,
+    InvalidInput,
+    NotAllowed,
+    NotPublishable,
+    StaleEdit,
+)
 from cms.extensions import db
 from cms.models import Correction, Question
 from cms.services import deciding, publishing, triage
@@ -30,6 +37,7 @@ from cms.services.proposals import Proposal, Standing, find_part, key_of, propos
 from cms.text import normalize_text
 from cms.web.admin.base import GuardedView, actor, find, now, transaction
 from cms.web.admin.editor import opened, rendered
+from cms.web.admin.steps import published
 from cms.web.errors import error_page
 
 OFFERED_REVISIONS = 50
@@ -131,17 +139,17 @@ class DecisionPages(GuardedView):
         except CmsError as error:
             form.errors[""] = str(error)
         else:
-            return self._done(correction, verb)
+            return self._done(correction, verb, form)
         return self._page(correction, form), status
 
-    def _done(self, correction: Correction, verb: str) -> ResponseReturnValue:
+    def _done(self, correction: Correction, verb: str, form: DecisionForm) -> ResponseReturnValue:
         """Say what came of it, and go on: to where one came from, else to the next open one."""
         here = self.get_url(".details_view", id=correction.id)
         where = f" in revision {correction.fixed_in}" if verb in {"accept", "publish"} else ""
         words = DONE[verb][:-1] + where
         flash(Markup('{}. <a href="{}">Look at it</a>').format(words, here), "success")
         if verb == "publish":
-            _publish(correction.question)
+            _publish(correction, form)
         if verb == "reopen":
             return redirect(here, 303)
         return redirect(get_redirect_target() or self._following(correction), 303)
@@ -244,17 +252,25 @@ def _original(form: DecisionForm) -> Correction:
     return original
 
 
-def _publish(question: Question) -> None:
+def _publish(correction: Correction, form: DecisionForm) -> None:
+    """Publish the text that the page showed, or the one that it made; nothing that came since."""
+    made = form.fixed_in == NEW_REVISION and correction.fixed_in
     try:
         with transaction() as session:
-            done = publishing.publish(session, [question], by=actor(), at=now())
+            release = publishing.publish_seen(
+                session,
+                correction.question,
+                number=made or form.seen_version,
+                by=actor(),
+                at=now(),
+            )
+    except NotPublishable as error:
+        flash(f"Not published. {' '.join(error.reasons)}", "error")
     except CmsError as error:
         flash(f"Not published. {error}", "error")
-        return
-    if done.published:
-        flash(f"Published in release {done.release}.", "success")
-    for refusal in done.refused:
-        flash(f"Not published. {' '.join(refusal.reasons)}", "error")
+    else:
+        if release is not None:
+            flash(*published(release))
 
 
 def _opened(correction: Correction, proposal: Proposal | None, today: str) -> DecisionForm:
