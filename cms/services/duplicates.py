@@ -45,6 +45,19 @@ _FRAME = frozenset(
     """.split()  # noqa: SIM905 (a list of them would be sixty lines)
 )
 
+# What a list shows of a question, its state included.
+_LISTED = load_only(
+    Question.stem,
+    Question.slug,
+    Question.stage,
+    Question.latest_number,
+    Question.published_number,
+    Question.scheduled_number,
+    Question.scheduled_at,
+    Question.retired_at,
+    Question.merged_into_id,
+)
+
 _PLURAL = re.compile(r"(?<=\w{3})(?<!s)s$")
 
 
@@ -86,9 +99,7 @@ def alike(
     same = select(Question.id).where(Question.stem_key == key).limit(_COMPARED)
     near = or_(Question.id.in_(_sharing(bands(stem))), Question.id.in_(same))
     candidates = session.scalars(
-        select(Question)
-        .where(near, Question.id != (apart_from or 0), alive())
-        .options(load_only(Question.stem, Question.slug, Question.published_number))
+        select(Question).where(near, Question.id != (apart_from or 0), alive()).options(_LISTED)
     ).all()
     scored = [(question, similarity(stem, question.stem)) for question in candidates]
     likely = [pair for pair in scored if pair[1] >= LIKELY]
