@@ -14,7 +14,6 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import select
@@ -35,7 +34,7 @@ from cms.services.content import content_of
 from cms.services.permissions import four_eyes
 from cms.services.proposals import Proposal, Standing, find_part, key_of, proposal_of, weigh
 from cms.text import normalize_text
-from cms.web.admin.base import GuardedView, actor, find, now, transaction
+from cms.web.admin.base import GuardedView, actor, find, now, transaction, way_back
 from cms.web.admin.editor import opened, rendered
 from cms.web.admin.steps import published
 from cms.web.errors import error_page
@@ -152,7 +151,7 @@ class DecisionPages(GuardedView):
             _publish(correction, form)
         if verb == "reopen":
             return redirect(here, 303)
-        return redirect(get_redirect_target() or self._following(correction), 303)
+        return redirect(way_back() or self._following(correction), 303)
 
     def _following(self, correction: Correction | None = None) -> str:
         """Return the address of the open correction to go on with; of the list if none is open."""
@@ -188,7 +187,7 @@ class DecisionPages(GuardedView):
             place=triage.place_of(session, correction) if undecided else None,
             originals=_originals(session, correction),
             offered_revisions=_offered(question, proposal),
-            url=get_redirect_target(),
+            url=way_back(),
             rendered=rendered(opened(question)),
         )
 
