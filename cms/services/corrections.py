@@ -54,11 +54,13 @@ def open_correction(
     the revision that the reporter saw, by default the newest one. `from_reader`
     tells a reader without an account, known by the name to credit, from the
     command line. With a `uid` that the question's correction has already, that
-    one is returned: a form that is sent twice files one correction.
+    one is returned: a form that is sent twice files one correction. Where it says
+    something else by then, that is refused, and not lost.
 
     :raises InvalidContent: when a field breaks a rule
     :raises NotFound: when there is no such revision, or somebody deleted the question meanwhile
-    :raises WrongState: when the question was merged into another one
+    :raises WrongState: when the question was merged into another one, or the form filed
+        something else before
     """
     require(by, Role.contributor, "file corrections")
     item = checked_item(
@@ -78,6 +80,14 @@ def open_correction(
     if item.uid is not None and (filed := _filed(session, item.uid)):
         if (filed.question_id, filed.reporter_id) != (question.id, reporter_id):
             raise WrongState("This form filed another correction. Open it anew.")
+        seen = revision_content(session, question, seen_in or filed.seen_in or 1)
+        text = _proposed(seen, key_of(part, item.answer), proposed)
+        sent = item.kind, item.claim, item.explanation, text
+        if (filed.kind, filed.claim, filed.explanation, filed.proposed) != sent:
+            raise WrongState(
+                "This form was sent before, in other words, and that correction is filed. "
+                "Open the form anew to file this one, too."
+            )
         return filed
     if question.merged_into_id is not None:
         raise WrongState("This question was merged into another one. File the correction there.")

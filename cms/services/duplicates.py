@@ -62,6 +62,19 @@ _FRAME = frozenset(
     """.split()  # noqa: SIM905 (a list of them would be sixty lines)
 )
 
+# What a list shows of a question, its state included.
+_LISTED = load_only(
+    Question.stem,
+    Question.slug,
+    Question.stage,
+    Question.latest_number,
+    Question.published_number,
+    Question.scheduled_number,
+    Question.scheduled_at,
+    Question.retired_at,
+    Question.merged_into_id,
+)
+
 _PLURAL = re.compile(r"(?<=\w{3})(?<!s)s$")
 
 
@@ -109,7 +122,7 @@ def alike(
     candidates = session.scalars(
         select(Question)
         .where(Question.id.in_(near), Question.id != (apart_from or 0), alive())
-        .options(load_only(Question.stem, Question.slug, Question.published_number))
+        .options(_LISTED)
     ).all()
     scored = [(question, similarity(stem, question.stem)) for question in candidates]
     likely = [pair for pair in scored if pair[1] >= LIKELY]

@@ -13,6 +13,8 @@ _LISTED = load_only(
     Question.stage,
     Question.published_number,
     Question.latest_number,
+    Question.scheduled_number,
+    Question.scheduled_at,
     Question.retired_at,
     Question.merged_into_id,
     Question.due_on,

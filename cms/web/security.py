@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -43,6 +43,8 @@ PUBLIC_BLUEPRINTS = frozenset({"public"})
 READ_ONLY_POSTS = frozenset({"/admin/questions/preview", "/admin/decks/preview"})
 # Posts that mostly have nothing to write, and say so by `writing()` where they have.
 READ_FIRST_POST = re.compile(r"/admin/questions/[0-9]+/presence")
+# The form that Werkzeug reads as a whole, whatever MAX_FORM_MEMORY_SIZE and MAX_FORM_PARTS say.
+URLENCODED = "application/x-www-form-urlencoded"
 # Its address holds a secret.
 LINK_ENDPOINT = "auth.link"
 
@@ -75,9 +77,13 @@ class LocklessReads:
 
 
 def init_security(app: Flask) -> None:
-    """Install the headers, the cookie's rule and the lockless reads."""
+    """Install the headers, the cookie's rule, the lockless reads and the bounds of forms.
+
+    Forms are bounded before anything reads them: call it before what checks their tokens.
+    """
     app.session_interface = PrivateCookies()
     app.wsgi_app = LocklessReads(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(bound_form)
     app.after_request(add_headers)
 
 
@@ -92,6 +98,17 @@ def trust_proxies(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=0, x_port=0, x_prefix=0
         )
+
+
+def bound_form() -> None:
+    """Refuse a plain form that is larger, or has more fields, than one with files may have."""
+    if request.mimetype != URLENCODED:
+        return
+    # It writes most bytes of a text that is not English as three: '%C3'.
+    most = 3 * current_app.config["MAX_FORM_MEMORY_SIZE"]
+    request.max_content_length = min(most, current_app.config["MAX_CONTENT_LENGTH"])
+    if request.get_data().count(b"&") >= current_app.config["MAX_FORM_PARTS"]:
+        abort(413)
 
 
 def add_headers(response: Response) -> Response:

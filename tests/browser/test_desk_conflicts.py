@@ -133,6 +133,25 @@ def test_text_of_a_window_that_died_is_offered_in_another_browser(
     expect(page.get_by_text("You typed text that was never saved.")).to_have_count(0)
 
 
+def test_discarding_what_is_offered_leaves_what_is_typed_meanwhile(
+    open_page: Open, question: Question
+) -> None:
+    first = opened(open_page("Edith"), question)
+    text_of(first).fill("Of yesterday.")
+    expect(first.locator("#saved")).to_contain_text("not saved; kept at ")
+    first.context.close()
+    second = open_page("Edith")
+    second.goto(f"/admin/questions/{question.id}/")
+    text_of(second).fill("Of today.")
+    asked: list[str] = []
+    second.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    second.get_by_role("button", name="Discard it").click()
+    expect(second.get_by_text("Discarded.")).to_be_visible()
+    assert asked == ["beforeunload"]
+    second.locator("#restorable").get_by_role("button", name="Bring it back").click()
+    expect(text_of(second)).to_have_value("Of today.")
+
+
 def test_text_that_the_server_could_not_take_is_offered_by_its_tab(
     open_page: Open, question: Question
 ) -> None:

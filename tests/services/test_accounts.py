@@ -594,6 +594,8 @@ def test_ten_failures_close_an_address_for_every_name(session: Session, ada: Use
     [
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("203.0.113.7", "203.0.113.8", False),
         ("not an address", "", True),
     ],

@@ -318,3 +318,11 @@ def test_a_form_that_is_sent_twice_files_one_correction(session: Session) -> Non
     assert file(session, question, uid=uid) is first
     with pytest.raises(WrongState, match="Open it anew"):
         file(session, make_question(session, "Another?"), uid=uid)
+    for words in (
+        {"claim": "It says so."},
+        {"explanation": "No."},
+        {"kind": CorrectionKind.editorial},
+    ):
+        with pytest.raises(WrongState, match="sent before, in other words"):
+            file(session, question, **({"uid": uid} | words))
+    assert session.scalars(select(Correction)).all() == [first]

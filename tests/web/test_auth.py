@@ -12,10 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from cms.models import LoginAttempt, LoginSession, User
-from cms.services import accounts
+from cms.models import LoginAttempt, LoginSession, User, new_uid
+from cms.services import accounts, autosaves
 from cms.vocabulary import Role
 from cms.web.auth import SEEN, safe_next
+from tests.factories import AT, make_question
+from tests.web.pages import fields_of
 
 PASSWORD = "walnut harbor violin ninety"
 ANOTHER = "seven teapots in the attic"
@@ -389,6 +391,28 @@ BAD_ADDRESSES = [
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
 def test_nobody_is_sent_to_another_site(address: str) -> None:
     assert safe_next(address) is None
+
+
+def test_the_desk_sends_nobody_to_another_site(as_role: AsRole, session: Session) -> None:
+    question, desk = make_question(session), as_role(Role.editor)
+    user = session.scalars(select(User)).one()
+    session.commit()
+    page = f"/admin/questions/{question.id}/"
+    form = fields_of(desk.get(page).text)
+
+    def discarded(address: str) -> str | None:
+        kept = autosaves.keep(
+            session, user, question, form_id=new_uid(), version=1, fields=[], at=AT
+        )
+        session.commit()
+        session.expunge(kept)
+        data = {"csrf_token": form["csrf_token"], "url": address}
+        return desk.post(f"/admin/questions/unsaved/{kept.id}/discard", data=data).location
+
+    for address in [*BAD_ADDRESSES, "http:example.com", "/admin/\nx"]:
+        assert desk.get(page, query_string={"url": address}).status_code == 200
+        assert discarded(address) == page
+    assert discarded("/admin/questions/unsaved/?x=1") == "/admin/questions/unsaved/?x=1"
 
 
 @pytest.mark.parametrize(

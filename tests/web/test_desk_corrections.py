@@ -459,3 +459,34 @@ def test_four_eyes_leave_the_acceptance_to_somebody_else(
     assert (refused.status_code, told in text_of(refused.text)) == (403, True)
     submit(theirs, page, form="decide", op="accept")
     assert only_correction(session).fixed_in == 2
+
+
+def test_a_form_that_says_something_else_when_it_is_sent_again_is_shown_again(
+    desk: FlaskClient, session: Session
+) -> None:
+    question = reread(session, make_published(session, body=BODY))
+    filing = f"/admin/corrections/new/?question={question.id}"
+    form = fields_of(desk.get(filing).text, "form") | FILED
+    assert desk.post(filing, data=form).status_code == 303
+    assert desk.post(filing, data=form).status_code == 303
+    again = desk.post(filing, data=form | {"claim": "The host is local."})
+    assert "This form was sent before, in other words" in text_of(again.text)
+    assert fields_of(again.text, "form")["claim"] == "The host is local."
+    assert only_correction(session).claim == FILED["claim"]
+
+
+def test_accepting_publishes_nothing_that_was_saved_since_the_page_was_shown(
+    desk: FlaskClient, session: Session
+) -> None:
+    question = reread(session, make_published(session, body=BODY))
+    correction = proposed(session, question)
+    form = fields_of(desk.get(address(correction)).text, "decide")
+    rewrite(session, reread(session, question), "Nobody has looked at this yet.")
+    answer = desk.post(address(correction), data=form | {"op": "publish", "fixed_in": "1"})
+    told = notes_of(desk.get(answer.location).text)
+    assert told[:2] == [
+        "Accepted in revision 1. Look at it",
+        "Not published. The command line saved revision 2 since you looked. "
+        "Nothing goes public before you have seen that, too.",
+    ]
+    assert reread(session, question).published_number == 1

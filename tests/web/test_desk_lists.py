@@ -250,6 +250,24 @@ def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
     assert bodies == [], "a list reads no bodies"
 
 
+def test_my_work_and_likes_ask_as_often_for_eight_questions_as_for_two(
+    app: Flask, desk: FlaskClient, session: Session
+) -> None:
+    desk.get("/admin/")
+    me = session.scalars(select(User).where(User.role == Role.editor)).one()
+    seen: dict[str, list[int]] = {"/admin/": [], "/admin/duplicates/likes?stem=What+is+a+view": []}
+    for numbers in (range(2), range(2, 8)):
+        for number in numbers:
+            make_question(session, slug=f"view-{number}").assignee_id = me.id
+        session.commit()
+        for address, counts in seen.items():
+            with counted_queries(app) as asked:
+                assert desk.get(address).text.count("What is a view?") >= 2
+            counts.append(len(asked))
+    for address, (few, many) in seen.items():
+        assert few == many, address
+
+
 # --- the dashboard -------------------------------------------------------------------
 
 

@@ -97,6 +97,24 @@ def test_a_refused_care_says_why_and_keeps_what_was_chosen(
     assert reread(session, question).review_by is None
 
 
+def test_a_care_that_somebody_else_changed_meanwhile_is_replaced_by_saving_again(
+    desk: FlaskClient, session: Session
+) -> None:
+    question, other = make_question(session), person(session, Role.contributor)
+    page = f"/admin/questions/{question.id}/"
+    mine = fields_of(desk.get(page).text, "/care") | {"due_on": "2026-12-01"}
+    theirs = {"assignee": other, "reviewer": None, "due_on": date(2026, 11, 30), "review_by": None}
+    set_care(session, reread(session, question), **theirs, by=None, at=AT)
+    session.commit()
+    refused = desk.post(f"{page}care", data=mine)
+    assert "Somebody else changed the due date meanwhile." in refused.text
+    again = fields_of(refused.text, "/care")
+    assert (again["due_on"], again["assignee"]) == ("2026-12-01", other.name)
+    assert desk.post(f"{page}care", data=again).status_code == 303
+    found = reread(session, question)
+    assert (found.due_on, found.assignee_id) == (date(2026, 12, 1), other.id)
+
+
 def test_a_contributor_is_offered_what_they_may_take(as_role: AsRole, session: Session) -> None:
     client = as_role(Role.contributor)
     free, live = make_question(session, "Free?"), make_published(session, "Live?")

@@ -301,3 +301,22 @@ def test_a_purge_is_meant_by_its_number_and_told_by_its_reason(
     assert "The reason given: A wish." in gone.text
     make_question(session, "Another?")
     assert "The admin purged something that was deleted since" in boss.get("/admin/").text
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("return", {"reason": "Cite a source for <b>that</b>."}),
+        ("revisions/1/restore", {"summary": "It had <b>that</b> right."}),
+    ],
+)
+def test_what_was_written_into_a_small_form_comes_back_where_the_log_in_ended(
+    as_role: AsRole, session: Session, send: Send, page: str, words: dict[str, str]
+) -> None:
+    question = make_question(session)
+    [written] = words.values()
+    kept = send(as_role(None), of(question, page), **words)
+    assert kept.status_code == 401
+    assert written.replace("<", "&lt;").replace(">", "&gt;") in kept.text
+    nothing_written = send(as_role(None), of(question, page))
+    assert nothing_written.location == "/login"

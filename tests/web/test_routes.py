@@ -335,7 +335,9 @@ ROUTES: dict[str, Route] = {
     "desk_questions.merge": both(
         EDITORS, EDITORS_DONE, twins, into="{into}", seen="1", seen_into="1"
     ),
-    "desk_questions.purge": both(ADMINS, ADMINS_DONE, draft, number="{id}", reason="A wish."),
+    "desk_questions.purge": both(
+        ADMINS, (401, 403, 403, DONE), draft, number="{id}", reason="A wish."
+    ),
     "desk_questions.action_view": post(
         EDITORS_DONE, draft, action="publish", rowid="{id}", confirmed="yes"
     ),

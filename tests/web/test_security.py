@@ -38,7 +38,7 @@ from cms.models import User
 from cms.services import accounts
 from cms.vocabulary import Role
 from cms.web.errors import PAGES, status_of
-from cms.web.security import CONTENT_SECURITY_POLICY
+from cms.web.security import CONTENT_SECURITY_POLICY, URLENCODED
 from tests.conftest import SECRET
 
 AsRole = Callable[[Role | None], FlaskClient]
@@ -156,6 +156,14 @@ def test_every_response_is_guarded(
 def test_too_large_a_body_is_413_and_guarded(failing: Flask, address: str) -> None:
     failing.config["MAX_CONTENT_LENGTH"] = 100
     response = failing.test_client().post(address, data={"text": "x" * 101})
+    assert response.status_code == 413
+    assert "Send a smaller file" in response.text
+    assert_guarded(response)
+
+
+@pytest.mark.parametrize("body", ["text=" + "x" * 12_000_000, "a&" * 5_000])
+def test_a_plain_form_has_the_bounds_of_one_with_files(failing: Flask, body: str) -> None:
+    response = failing.test_client().post("/login", data=body, content_type=URLENCODED)
     assert response.status_code == 413
     assert "Send a smaller file" in response.text
     assert_guarded(response)

@@ -31,10 +31,18 @@ from cms.services.search import matches
 from cms.text import normalize_line
 from cms.vocabulary import Role
 from cms.web.admin.navigation import sections
+from cms.web.auth import safe_next
+from cms.web.errors import error_page
 
 PAGE_SIZE = 50
 # A list counts and pages this far; narrower filters reach the rest.
 COUNT_LIMIT = 10_001
+# Fields of small forms that hold somebody's words. The larger forms have pages of their own.
+WRITTEN = ("reason", "summary", "description")
+LOGGED_OUT = (
+    "Your log-in ended, so nothing was done. Log in again in another tab, go back to this form "
+    "and send it again; or copy what you wrote."
+)
 # The largest key of both databases: a larger number in an address names nothing.
 _KEY_LIMIT = 2**31 - 1
 
@@ -64,6 +72,14 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         session.rollback()
         raise
+
+
+def way_back() -> str | None:
+    """Return where `url` of this request wants to go on to: a path of this site, or nowhere.
+
+    Flask-Admin's own check lets 'http:example.com' pass, and fails where `url` is no address.
+    """
+    return safe_next(request.values.get("url", ""))
 
 
 def find(model: type[Row], key: int | str, words: str) -> Row:
@@ -115,6 +131,9 @@ class GuardedView(BaseView):
         return None
 
     def ask_to_log_in(self) -> ResponseReturnValue:
+        """Ask for a log-in; what somebody wrote into a form is given back to be copied."""
+        if request.method == "POST" and any(request.form.get(each, "").strip() for each in WRITTEN):
+            return error_page(401, LOGGED_OUT)
         response: ResponseReturnValue = login.unauthorized()
         return response
 

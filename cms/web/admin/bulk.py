@@ -10,7 +10,6 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
@@ -24,7 +23,7 @@ from cms.services.operations.arguments import PEOPLE
 from cms.services.operations.bulk import VERBS, Verb
 from cms.services.permissions import may, needs_another
 from cms.vocabulary import Difficulty, RowAction
-from cms.web.admin.base import PAGE_SIZE, actor, now, transaction
+from cms.web.admin.base import PAGE_SIZE, actor, now, transaction, way_back
 from cms.web.admin.exports import ExportedList
 from cms.web.pages import count_of
 
@@ -103,7 +102,7 @@ class BulkPages(ExportedList):
         verb = bulk.find_verb(name)
         if not may(actor(), verb.role):
             abort(403)
-        back = get_redirect_target() or self.get_url(".index_view", **self.address())
+        back = way_back() or self.get_url(".index_view", **self.address())
         chosen = self._chosen()
         if not chosen.ids:
             flash("Tick the questions first.", "error")

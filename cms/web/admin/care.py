@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, InvalidInput, NotFound
+from cms.errors import CmsError, InvalidInput, NotFound, WrongState
 from cms.extensions import db
 from cms.models import Question, User
 from cms.services import people
@@ -71,6 +71,15 @@ class CareForm:
             "seen": self._seen(),
         }
 
+    def catch_up(self, question: Question, values: dict[str, Any]) -> None:
+        """Go on from the care as it is now; what was left as it was is what others made of it."""
+        now, seen = CareForm.of(question), values["seen"]
+        for name, was in zip(FIELDS, seen, strict=True):
+            given = values[name]
+            if (given.id if isinstance(given, User) else given) == was:
+                setattr(self, name, getattr(now, name))
+        self.seen = now.seen
+
     def _person(self, session: Session, field: str, held: User | None) -> User | None:
         typed: str = getattr(self, field)
         # Whoever has it may be disabled by now, and stays until another is chosen.
@@ -115,6 +124,7 @@ class CarePages(EditorPages):
         question = find(Question, id, "question")
         form = CareForm.of(question)
         form.take(request.form)
+        values: dict[str, Any] = {}
         try:
             with transaction() as session:
                 values = form.values(session, question)
@@ -124,6 +134,8 @@ class CarePages(EditorPages):
             raise
         except CmsError as error:
             form.error = str(error)
+            if values and isinstance(error, WrongState):
+                form.catch_up(question, values)
             flash(f"Not saved. {error}", "error")
             self._template_args["care"] = form
             return self._page(question, opened(question))

@@ -14,13 +14,19 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only
 
-from cms.errors import CmsError, InvalidContent, InvalidInput, NotAllowed, NotPublishable, StaleEdit
+from cms.errors import (
+    CmsError,
+    InvalidContent,
+    InvalidInput,
+    NotAllowed,
+    NotPublishable,
+    StaleEdit,
+)
 from cms.extensions import db
 from cms.models import Correction, Question
 from cms.services import deciding, publishing, triage
@@ -28,8 +34,9 @@ from cms.services.content import content_of
 from cms.services.permissions import four_eyes
 from cms.services.proposals import Proposal, Standing, find_part, key_of, proposal_of, weigh
 from cms.text import normalize_text
-from cms.web.admin.base import GuardedView, actor, find, now, transaction
+from cms.web.admin.base import GuardedView, actor, find, now, transaction, way_back
 from cms.web.admin.editor import opened, rendered
+from cms.web.admin.steps import published
 from cms.web.errors import error_page
 
 OFFERED_REVISIONS = 50
@@ -144,11 +151,10 @@ class DecisionPages(GuardedView):
         words = DONE[verb][:-1] + where
         flash(Markup('{}. <a href="{}">Look at it</a>').format(words, here), "success")
         if verb == "publish":
-            new = form.fixed_in == NEW_REVISION and correction.fixed_in
-            _publish(correction.question, new or form.seen_version)
+            _publish(correction, form)
         if verb == "reopen":
             return redirect(here, 303)
-        return redirect(get_redirect_target() or self._following(correction), 303)
+        return redirect(way_back() or self._following(correction), 303)
 
     def _following(self, correction: Correction | None = None) -> str:
         """Return the address of the open correction to go on with; of the list if none is open."""
@@ -184,7 +190,7 @@ class DecisionPages(GuardedView):
             place=triage.place_of(session, correction) if undecided else None,
             originals=_originals(session, correction),
             offered_revisions=_offered(question, proposal),
-            url=get_redirect_target(),
+            url=way_back(),
             rendered=rendered(opened(question)),
         )
 
@@ -248,12 +254,17 @@ def _original(form: DecisionForm) -> Correction:
     return original
 
 
-def _publish(question: Question, number: int) -> None:
-    """Publish the revision that was seen, or was just written; say what came of it."""
+def _publish(correction: Correction, form: DecisionForm) -> None:
+    """Publish the text that the page showed, or the one that it made; nothing that came since."""
+    made = form.fixed_in == NEW_REVISION and correction.fixed_in
     try:
         with transaction() as session:
             release = publishing.publish_seen(
-                session, question, number=number, by=actor(), at=now()
+                session,
+                correction.question,
+                number=made or form.seen_version,
+                by=actor(),
+                at=now(),
             )
     except NotPublishable as error:
         flash(f"Not published. {' '.join(error.reasons)}", "error")
@@ -261,7 +272,7 @@ def _publish(question: Question, number: int) -> None:
         flash(f"Not published. {error}", "error")
     else:
         if release is not None:
-            flash(f"Published in release {release}.", "success")
+            flash(*published(release))
 
 
 def _opened(correction: Correction, proposal: Proposal | None, today: str) -> DecisionForm:

@@ -15,7 +15,6 @@ from typing import Any
 from flask import flash, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -47,7 +46,7 @@ from cms.services.permissions import may, needs_another, require_writer
 from cms.services.rendered import Rendered, render_item
 from cms.services.warnings import acknowledge, count_mended, take_back
 from cms.vocabulary import Difficulty, Role, Stage
-from cms.web.admin.base import actor, find, now, transaction
+from cms.web.admin.base import actor, find, now, transaction, way_back
 from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_up, choose
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.kept import unsaved_notice
@@ -204,7 +203,7 @@ class EditorPages(ConflictPages, Steps):
             kept=None if unsaved else unsaved_notice(question),
             **company(question, form),
             likes=self._likes(question, form),
-            list_url=get_redirect_target() or self.get_url(".index_view"),
+            list_url=way_back() or self.get_url(".index_view"),
             **(beside(question) if question else {}),
         )
 

@@ -8,7 +8,6 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -20,7 +19,17 @@ from cms.services.operations.bulk import VERBS
 from cms.services.operations.undoing import undo_bulk
 from cms.services.permissions import may
 from cms.vocabulary import JobState, RowAction
-from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
+from cms.web.admin.base import (
+    PAGE_SIZE,
+    ListFilter,
+    Row,
+    TableView,
+    actor,
+    find,
+    now,
+    transaction,
+    way_back,
+)
 
 # What became of a question, in words, and in the order in which it is told.
 FATES = {
@@ -121,7 +130,7 @@ class OperationsView(TableView):
         if large:
             return redirect(page, 303)
         flash(f"Undone: {told}. Everything is as it was.", "success")
-        return redirect(get_redirect_target() or page, 303)
+        return redirect(way_back() or page, 303)
 
 
 def _busy(operation: BulkOperation) -> bool:

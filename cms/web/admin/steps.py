@@ -7,11 +7,10 @@ from typing import Any
 
 from flask import flash, redirect
 from flask.typing import ResponseReturnValue
-from flask_admin.helpers import get_redirect_target
 
 from cms.errors import CmsError, NotFound
 from cms.models import Question
-from cms.web.admin.base import GuardedView, actor, now, transaction
+from cms.web.admin.base import GuardedView, actor, now, transaction, way_back
 
 
 class Steps(GuardedView):
@@ -34,7 +33,7 @@ class Steps(GuardedView):
         return True
 
     def back_to(self, question: Question) -> ResponseReturnValue:
-        url = self.get_url(".edit_view", id=question.id, url=get_redirect_target())
+        url = self.get_url(".edit_view", id=question.id, url=way_back())
         return redirect(url, 303)
 
 

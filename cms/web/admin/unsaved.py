@@ -10,7 +10,6 @@ from typing import Any
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_admin.helpers import get_redirect_target
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
@@ -19,7 +18,7 @@ from cms.extensions import db
 from cms.models import Question
 from cms.services import autosaves
 from cms.services.content import content_of
-from cms.web.admin.base import actor, find, now, transaction
+from cms.web.admin.base import actor, find, now, transaction, way_back
 from cms.web.admin.conflicting import catch_up
 from cms.web.admin.editor import EditorPages, posted
 from cms.web.admin.kept import form_of
@@ -89,8 +88,8 @@ class UnsavedPages(EditorPages):
             autosaves.drop(session, actor(), kept.form_id)
         flash("Discarded.", "success")
         if question_id is None:
-            return redirect(get_redirect_target() or self.get_url(".create_view"), 303)
-        return redirect(get_redirect_target() or self.get_url(".edit_view", id=question_id), 303)
+            return redirect(way_back() or self.get_url(".create_view"), 303)
+        return redirect(way_back() or self.get_url(".edit_view", id=question_id), 303)
 
     # --- when the log-in went away under the form ----------------------------------------
 

@@ -161,7 +161,9 @@ addEventListener('beforeunload', (event) => {
   event.preventDefault();
 });
 document.addEventListener('click', (event) => {
-  if (!event.target.closest('[data-discard]')) return;
+  const button = event.target.closest('[data-discard]');
+  // What is offered is another text than the one that is typed here.
+  if (!button || button.closest('#kept')) return;
   dirty = false;
   sent = true;
   sessionStorage.removeItem(draftName);
