@@ -90,6 +90,8 @@ class Question(Base):
         _waiting("ix_question_unsketched", "NOT sketched", "id"),
         _waiting("ix_question_unanswered", f"NOT answered AND {_ALIVE}"),
         _waiting("ix_question_uncited", f"NOT cited AND {_ALIVE}"),
+        # Of the merged ones alone: SQLite would look through all others for those that are not.
+        _waiting("ix_question_merged_into_id", "merged_into_id IS NOT NULL", "merged_into_id"),
         _waiting("ix_question_unpublished", f"published_number <> latest_number AND {_ALIVE}"),
         IDS_ARE_NEVER_REUSED,
     )
@@ -111,7 +113,7 @@ class Question(Base):
     scheduled_number: Mapped[int | None]
     scheduled_at: Mapped[datetime | None] = mapped_column(index=True)
     retired_at: Mapped[datetime | None]
-    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("question.id"), index=True)
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("question.id"))
     review_by: Mapped[date | None] = mapped_column(index=True)
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)

@@ -23,6 +23,12 @@ _WAITING = {
         f"NOT answered AND {_ALIVE}",
     ),
     "uncited": (["updated_at", "id"], f"cited = 0 AND {_ALIVE}", f"NOT cited AND {_ALIVE}"),
+    # SQLite looked through all that are not merged by the index that held them, too.
+    "merged_into_id": (
+        ["merged_into_id"],
+        "merged_into_id IS NOT NULL",
+        "merged_into_id IS NOT NULL",
+    ),
     "unpublished": (
         ["updated_at", "id"],
         f"published_number <> latest_number AND {_ALIVE}",
@@ -42,6 +48,7 @@ def upgrade() -> None:
         " cited = EXISTS (SELECT 1 FROM source JOIN answer ON answer.id = source.answer_id"
         " WHERE answer.question_id = question.id)"
     )
+    op.drop_index("ix_question_merged_into_id", "question")
     for name, (columns, on_sqlite, on_postgresql) in _WAITING.items():
         op.create_index(
             f"ix_question_{name}",
@@ -102,5 +109,6 @@ def downgrade() -> None:
     op.drop_table("stem_band")
     for name in _WAITING:
         op.drop_index(f"ix_question_{name}", "question")
+    op.create_index("ix_question_merged_into_id", "question", ["merged_into_id"])
     for column in _FACTS:
         op.drop_column("question", column)

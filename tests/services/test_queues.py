@@ -104,3 +104,5 @@ def test_no_queue_reads_the_whole_bank(session: Session, name: str) -> None:
     sql = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
     plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
     assert not [step for step in plan if step.startswith("SCAN") and "INDEX" not in step], plan
+    # All that are not merged are nearly the whole bank.
+    assert not [step for step in plan if "merged_into_id" in step], plan
