@@ -12,18 +12,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from cms.extensions import db
 from cms.models import User
-from cms.services import accounts
+from cms.services import accounts, logins
 from cms.vocabulary import Role
+from cms.web.auth import SEEN, TOKEN
 from tests.conftest import dispose, new_app
 
 PASSWORD = "walnut harbor violin ninety"
@@ -66,11 +70,36 @@ class Site:
     people: dict[str, User] = field(default_factory=dict)
 
 
+PEOPLE = {
+    "Edith": Role.editor,
+    "Emil": Role.editor,
+    "Conrad": Role.contributor,
+    "Ada": Role.admin,
+}
+
+
+@pytest.fixture(scope="session")
+def peopled_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated bank with an account of each of `PEOPLE`: their passwords cost time to hash."""
+    path = tmp_path_factory.mktemp("peopled") / "bank.db"
+    shutil.copy(sqlite_template, path)
+    app = new_app(f"sqlite:///{path}")
+    now = datetime.now(UTC)
+    with app.app_context(), Session(db.engine) as session:
+        for name, role in PEOPLE.items():
+            user = accounts.add_user(session, name, role, by=None, at=now)
+            token = accounts.issue_link(session, user, by=None, at=now)
+            accounts.redeem(session, token, PASSWORD, at=now)
+        session.commit()
+    dispose(app)
+    return path
+
+
 @pytest.fixture
-def site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
+def site(peopled_template: Path, tmp_path: Path) -> Iterator[Site]:
     """The site on a free port of the loopback, with an editor, a second one and a contributor."""
     path = tmp_path / "bank.db"
-    shutil.copy(sqlite_template, path)
+    shutil.copy(peopled_template, path)
     app = new_app(f"sqlite:///{path}")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -78,28 +107,13 @@ def site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
     with app.app_context():
         engine = db.engine
     with Session(engine, expire_on_commit=False) as session:
-        site = Site(app, f"http://127.0.0.1:{server.server_port}", session)
-        for name, role in (
-            ("Edith", Role.editor),
-            ("Emil", Role.editor),
-            ("Conrad", Role.contributor),
-            ("Ada", Role.admin),
-        ):
-            site.people[name] = _account(session, name, role)
-        yield site
+        people = {user.name: user for user in session.scalars(select(User))}
+        session.commit()
+        yield Site(app, f"http://127.0.0.1:{server.server_port}", session, people)
     server.shutdown()
     thread.join()
     server.server_close()
     dispose(app)
-
-
-def _account(session: Session, name: str, role: Role) -> User:
-    now = datetime.now(UTC)
-    user = accounts.add_user(session, name, role, by=None, at=now)
-    token = accounts.issue_link(session, user, by=None, at=now)
-    accounts.redeem(session, token, PASSWORD, at=now)
-    session.commit()
-    return user
 
 
 Open = Callable[..., Page]
@@ -138,17 +152,25 @@ def open_page(site: Site, browser: Browser) -> Iterator[Open]:
         )
         page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
         if name is not None:
-            page.goto("/login")
-            page.get_by_label("Name").fill(name)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url("**/admin/")
+            context.add_cookies([_log_in(site, site.people[name])])
+            page.goto("/admin/")
         return page
 
     yield open_
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def _log_in(site: Site, user: User) -> Any:
+    """Return the cookie of a new log-in, without the price of a password."""
+    now = datetime.now(UTC)
+    token = logins.start_session(site.session, user, at=now)
+    site.session.commit()
+    serializer = SecureCookieSessionInterface().get_signing_serializer(site.app)
+    assert serializer is not None
+    value = serializer.dumps({TOKEN: token, SEEN: int(now.timestamp())})
+    return {"name": "session", "value": str(value), "url": site.url}
 
 
 def faults_of(page: Page) -> list[str]:

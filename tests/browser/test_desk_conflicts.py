@@ -40,6 +40,8 @@ def text_of(page: Page) -> Locator:
 
 
 def save(page: Page, says: str) -> None:
+    # The key is the scripts' own: a page that is shown need not have run them yet.
+    page.wait_for_load_state()
     page.keyboard.press("Control+s")
     expect(page.get_by_text(says)).to_be_visible()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -10,10 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
+from cms import create_app
 from cms.extensions import db, read_engine
 from cms.models import Source, User
 from cms.models.engine import reading
 from cms.vocabulary import Role
+from tests.conftest import SECRET, dispose
 from tests.factories import AT, make_question
 
 
@@ -59,3 +62,20 @@ def test_the_public_sides_engine_refuses_to_write(app: Flask) -> None:
         pytest.raises((OperationalError, InternalError), match=r"readonly|read-only"),
     ):
         connection.execute(text("UPDATE release_counter SET number = 7"))
+
+
+def test_sqlite_waits_for_the_disk_and_holds_its_foreign_keys(sqlite_template: Path) -> None:
+    """As a bank is served; the apps of other tests do not wait."""
+    app = create_app({"DATABASE_URL": f"sqlite:///{sqlite_template}", "SECRET_KEY": SECRET})
+    with app.app_context(), db.engine.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "foreign_keys", "journal_mode", "busy_timeout")
+        }
+    dispose(app)
+    assert found == {
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "journal_mode": "wal",
+        "busy_timeout": 20_000,
+    }
