@@ -106,8 +106,7 @@ def test_a_worker_s_operation_is_followed_until_it_is_done(site: Site, open_page
     expect(page.locator("[data-busy]")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_the_pages_of_bulk_work_have_no_faults(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:

@@ -107,8 +107,7 @@ def test_a_deck_is_made_without_scripts(site: Site, open_page: Open) -> None:
 
 
 @pytest.mark.usefixtures("bank")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_no_page_of_decks_has_a_serious_fault(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:

@@ -135,8 +135,7 @@ def test_no_page_of_the_desk_has_a_serious_fault(
     assert found == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_the_pages_that_forms_lead_to_have_no_serious_fault(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:

@@ -78,8 +78,7 @@ def test_a_comment_that_is_typed_is_not_left_by_accident(site: Site, open_page: 
     assert asked == ["beforeunload"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_the_pages_of_working_together_have_no_faults(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:

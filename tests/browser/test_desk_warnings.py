@@ -183,8 +183,7 @@ def test_all_of_it_works_without_scripts(site: Site, open_page: Open) -> None:
     expect(page.get_by_text("Saved as revision 2. It closes 2 import warnings")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_notes_of_every_kind_have_no_serious_fault(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:
