@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, load_only, selectinload
 
 from cms.errors import NotFound
 from cms.formats.item import AnswerItem, Content, SourceItem
@@ -18,6 +18,23 @@ WITH_CONTENT = (
     selectinload(Question.tags),
 )
 """Loader options that bring a question's whole content in a bounded number of queries."""
+
+LISTED = load_only(
+    Question.uid,
+    Question.slug,
+    Question.stem,
+    Question.difficulty,
+    Question.stage,
+    Question.latest_number,
+    Question.published_number,
+    Question.scheduled_number,
+    Question.scheduled_at,
+    Question.retired_at,
+    Question.merged_into_id,
+    Question.due_on,
+    Question.updated_at,
+)
+"""Loader option of lists: what tells a question and its state, and none of its long texts."""
 
 
 def content_of(question: Question) -> Content:

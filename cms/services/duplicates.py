@@ -32,6 +32,7 @@ from cms.errors import NotFound, WrongState
 from cms.models import LikelyDuplicate, Question, StemBand, User
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.content import LISTED
 from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.queues import alive
@@ -63,17 +64,6 @@ _FRAME = frozenset(
 )
 
 # What a list shows of a question, its state included.
-_LISTED = load_only(
-    Question.stem,
-    Question.slug,
-    Question.stage,
-    Question.latest_number,
-    Question.published_number,
-    Question.scheduled_number,
-    Question.scheduled_at,
-    Question.retired_at,
-    Question.merged_into_id,
-)
 
 _PLURAL = re.compile(r"(?<=\w{3})(?<!s)s$")
 
@@ -122,7 +112,7 @@ def alike(
     candidates = session.scalars(
         select(Question)
         .where(Question.id.in_(near), Question.id != (apart_from or 0), alive())
-        .options(_LISTED)
+        .options(LISTED)
     ).all()
     scored = [(question, similarity(stem, question.stem)) for question in candidates]
     likely = [pair for pair in scored if pair[1] >= LIKELY]

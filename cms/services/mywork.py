@@ -1,25 +1,14 @@
 """What of the bank's work is one person's: assigned, to review, their drafts, their corrections."""
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.orm import Session, joinedload, load_only
+from sqlalchemy.orm import Session, joinedload
 
 from cms.models import Correction, Notification, Question, User
 from cms.services import queues
+from cms.services.content import LISTED
 from cms.vocabulary import CorrectionStatus, NotificationKind, Stage
 
 _UNDECIDED = (CorrectionStatus.open, CorrectionStatus.held)
-_LISTED = load_only(
-    Question.stem,
-    Question.stage,
-    Question.published_number,
-    Question.latest_number,
-    Question.scheduled_number,
-    Question.scheduled_at,
-    Question.retired_at,
-    Question.merged_into_id,
-    Question.due_on,
-    Question.updated_at,
-)
 
 
 def is_assigned_to(user: User) -> ColumnElement[bool]:
@@ -64,7 +53,7 @@ def questions_of(session: Session, condition: ColumnElement[bool], limit: int) -
         session.scalars(
             select(Question)
             .where(condition)
-            .options(_LISTED)
+            .options(LISTED)
             .order_by(Question.due_on.is_(None), Question.due_on, Question.updated_at.desc())
             .limit(limit)
         )

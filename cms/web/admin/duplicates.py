@@ -9,12 +9,13 @@ from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, load_only
+from sqlalchemy.orm import Session, joinedload
 
 from cms.errors import CmsError
 from cms.extensions import db
-from cms.models import LikelyDuplicate, Question, User
+from cms.models import LikelyDuplicate, User
 from cms.services import duplicates
+from cms.services.content import LISTED
 from cms.services.permissions import may
 from cms.vocabulary import Role
 from cms.web.admin.base import COUNT_LIMIT, GuardedView, actor, now, transaction
@@ -23,19 +24,6 @@ from cms.web.admin.base import COUNT_LIMIT, GuardedView, actor, now, transaction
 STEM_LIMIT = 2_000
 # Pairs of a page: each is two stems that somebody has to read.
 SHOWN = 25
-
-_SIDE = load_only(
-    Question.stem,
-    Question.stage,
-    Question.difficulty,
-    Question.latest_number,
-    Question.published_number,
-    Question.scheduled_number,
-    Question.scheduled_at,
-    Question.retired_at,
-    Question.merged_into_id,
-    Question.updated_at,
-)
 
 
 class Decision(Protocol):
@@ -61,8 +49,8 @@ class DuplicatesView(GuardedView):
         counted = wanted.with_only_columns(LikelyDuplicate.first_id).order_by(None)
         pairs = session.scalars(
             wanted.options(
-                joinedload(LikelyDuplicate.first).options(_SIDE),
-                joinedload(LikelyDuplicate.second).options(_SIDE),
+                joinedload(LikelyDuplicate.first).options(LISTED),
+                joinedload(LikelyDuplicate.second).options(LISTED),
                 joinedload(LikelyDuplicate.different_by),
             )
             .limit(SHOWN)

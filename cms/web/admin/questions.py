@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, load_only, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from cms.extensions import db
 from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
 from cms.services import mywork, queues
+from cms.services.content import LISTED
 from cms.services.search import ranked
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty, Stage
@@ -159,24 +160,7 @@ class QuestionsView(
         ),
         ListFilter("import", "Import number", _came_by, quiet=True),
     )
-    loading = (
-        load_only(
-            Question.uid,
-            Question.slug,
-            Question.stem,
-            Question.difficulty,
-            Question.stage,
-            Question.published_number,
-            Question.latest_number,
-            Question.scheduled_number,
-            Question.scheduled_at,
-            Question.retired_at,
-            Question.merged_into_id,
-            Question.due_on,
-            Question.updated_at,
-        ),
-        selectinload(Question.tags),
-    )
+    loading = (LISTED, selectinload(Question.tags))
 
     def question_ids(self, matching: Select[Any]) -> Select[Any]:
         return matching.with_only_columns(Question.id)
