@@ -6,10 +6,11 @@ from cms.models.base import Base, new_uid
 from cms.models.bulk import BulkOperation, BulkRow
 from cms.models.corrections import Correction
 from cms.models.decks import Deck, DeckMember
+from cms.models.desk import Figures, SavedView
 from cms.models.duplicates import LikelyDuplicate, StemBand
 from cms.models.imports import ImportBatch, ImportRow, ImportWarning, Provenance
 from cms.models.jobs import Job
-from cms.models.questions import Answer, Question, Revision, Source, Tag, question_tag
+from cms.models.questions import Answer, Question, Revision, Source, Tag, TagAlias, question_tag
 from cms.models.samples import SampleRun
 from cms.models.shelf import (
     Change,
@@ -40,6 +41,7 @@ __all__ = [
     "Deck",
     "DeckChange",
     "DeckMember",
+    "Figures",
     "ImportBatch",
     "ImportRow",
     "ImportWarning",
@@ -62,10 +64,12 @@ __all__ = [
     "ReleaseCounter",
     "Revision",
     "SampleRun",
+    "SavedView",
     "SlugRedirect",
     "Source",
     "StemBand",
     "Tag",
+    "TagAlias",
     "User",
     "Withdrawal",
     "new_uid",

@@ -33,8 +33,8 @@ question_tag = Table(
 _ALIVE = "retired_at IS NULL AND merged_into_id IS NULL"
 
 
-def _waiting(name: str, condition: str, *columns: str) -> Index:
-    """An index of the questions that a condition finds alone, in the order of their list.
+def waiting(name: str, condition: str, *columns: str) -> Index:
+    """An index of the rows that a condition finds alone, in the order of the list of questions.
 
     SQLite uses it where a query has the condition's terms in the same words.
     """
@@ -70,6 +70,18 @@ class Tag(Base):
         return self.slug
 
 
+class TagAlias(Base):
+    """A tag that was merged into another. Revisions still name it, by its uid."""
+
+    __tablename__ = "tag_alias"
+
+    uid: Mapped[Uid] = mapped_column(primary_key=True)
+    slug: Mapped[Slug] = mapped_column(index=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id"), index=True)
+
+    tag: Mapped[Tag] = relationship()
+
+
 class Question(Base):
     """A stable identity and its working copy.
 
@@ -87,12 +99,15 @@ class Question(Base):
         Index(None, "updated_at", "id"),
         Index(None, "stage", "updated_at"),
         # What waits for somebody is a small part of the bank, and found without the rest.
-        _waiting("ix_question_unsketched", "NOT sketched", "id"),
-        _waiting("ix_question_unanswered", f"NOT answered AND {_ALIVE}"),
-        _waiting("ix_question_uncited", f"NOT cited AND {_ALIVE}"),
+        waiting("ix_question_unsketched", "NOT sketched", "id"),
+        waiting("ix_question_unanswered", f"NOT answered AND {_ALIVE}"),
+        waiting("ix_question_uncited", f"NOT cited AND {_ALIVE}"),
         # Of the merged ones alone: SQLite would look through all others for those that are not.
-        _waiting("ix_question_merged_into_id", "merged_into_id IS NOT NULL", "merged_into_id"),
-        _waiting("ix_question_unpublished", f"published_number <> latest_number AND {_ALIVE}"),
+        waiting("ix_question_merged_into_id", "merged_into_id IS NOT NULL", "merged_into_id"),
+        waiting("ix_question_unpublished", f"published_number <> latest_number AND {_ALIVE}"),
+        waiting("ix_question_scheduled", "scheduled_at IS NOT NULL"),
+        waiting("ix_question_due", "due_on IS NOT NULL"),
+        waiting("ix_question_to_review", "review_by IS NOT NULL"),
         IDS_ARE_NEVER_REUSED,
     )
 
@@ -178,11 +193,17 @@ class Answer(Base):
 
 
 class Source(Base):
-    """A citation of an answer or of a correction: of exactly one of them."""
+    """A citation of an answer or of a correction: of exactly one of them.
+
+    `last_status` is the HTTP status of the last check, None where there was none;
+    `problem` says why nobody could read it there then, None if somebody could or
+    nothing was checked.
+    """
 
     __tablename__ = "source"
     __table_args__ = (
         CheckConstraint("(answer_id IS NULL) <> (correction_id IS NULL)", name="one_owner"),
+        waiting("ix_source_problem", "problem IS NOT NULL", "answer_id"),
         IDS_ARE_NEVER_REUSED,
     )
 
@@ -198,6 +219,7 @@ class Source(Base):
     title: Mapped[Line] = mapped_column(default="")
     accessed_on: Mapped[date | None]
     last_status: Mapped[int | None]
+    problem: Mapped[Line | None]
     checked_at: Mapped[datetime | None]
 
     answer: Mapped[Answer | None] = relationship(back_populates="sources")

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cms.models.base import Base, LongText, Uid
+from cms.models.questions import waiting
 
 
 class SampleRun(Base):
@@ -19,7 +20,10 @@ class SampleRun(Base):
     """
 
     __tablename__ = "sample_run"
-    __table_args__ = (UniqueConstraint("question_id", "answer_uid", "position"),)
+    __table_args__ = (
+        UniqueConstraint("question_id", "answer_uid", "position"),
+        waiting("ix_sample_run_failed", "NOT passed", "question_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"))
