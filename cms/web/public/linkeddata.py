@@ -22,7 +22,7 @@ from cms.markup import plain_inline
 from cms.services.listing import Listed
 from cms.services.publicdecks import PublicDeck
 from cms.services.reading import Bank, Counts, Erratum, PublicQuestion, PublicTag
-from cms.services.rendered import RenderedAnswer, RenderedCorrection
+from cms.services.rendered import Rendered, RenderedAnswer, RenderedCorrection
 from cms.web.public.addresses import permalink
 from cms.web.public.plaintext import shortened, visible_text
 
@@ -76,11 +76,12 @@ def question_data(question: PublicQuestion) -> list[Node]:
     name = plain_inline(question.stem)
     rendered = question.rendered
     terms = [_term(tag) for tag in question.tags]
-    short = rendered.short if rendered.short is not None else 0
-    answers = [
-        _answer(each, f"{address}#answer-{position}-title" if position - 1 != short else address)
-        for position, each in enumerate(rendered.answers, start=1)
+    full = [each for each in rendered.answers if each is not _short(rendered)]
+    others = [
+        _answer(each, f"{address}#answer-{position}-title")
+        for position, each in enumerate(full, start=1)
     ]
+    accepted = _answer(short, address) if (short := _short(rendered)) else others.pop(0)
     level: Node = {"educationalLevel": str(question.difficulty)} if question.difficulty else {}
     card: Node = {
         "@type": "Question",
@@ -94,11 +95,11 @@ def question_data(question: PublicQuestion) -> list[Node]:
         "datePublished": w3c(facts.published_at),
         "dateModified": w3c(question.updated_at),
         "isPartOf": _site(),
-        "answerCount": len(answers),
-        "acceptedAnswer": answers[short],
+        "answerCount": len(rendered.answers),
+        "acceptedAnswer": accepted,
         **level,
     }
-    if others := answers[:short] + answers[short + 1 :]:
+    if others:
         card["suggestedAnswer"] = others
     if terms:
         card["keywords"] = terms
@@ -214,6 +215,11 @@ def _site() -> Node:
 
 def _modified(bank: Bank) -> Node:
     return {} if bank.released_at is None else {"dateModified": w3c(bank.released_at)}
+
+
+def _short(rendered: Rendered) -> RenderedAnswer | None:
+    """Return the answer that stands above the others, which have headings to link to."""
+    return None if rendered.short is None else rendered.answers[rendered.short]
 
 
 def _answer(answer: RenderedAnswer, address: str) -> Node:
