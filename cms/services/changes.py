@@ -15,7 +15,7 @@ from cms.services.chunks import chunks
 from cms.vocabulary import ChangeKind
 
 # Questions of one release that are named, and how far the others are counted.
-NAMED = 20
+NAMED = 10
 COUNTED = 1_000
 
 

@@ -169,9 +169,19 @@ def test_another_address_is_another_page(
     assert stub.calls == 2
 
 
+@pytest.mark.parametrize("path", ["/feed.atom", "/tags/a/feed.atom", "/decks/a/feed.atom"])
+def test_what_has_absolute_addresses_is_kept_for_each_host(
+    stub: Stub, wrapped: ResponseCache, path: str
+) -> None:
+    for host, calls in (("a.example", 1), ("b.example", 2), ("a.example", 2)):
+        ask(wrapped, path, HTTP_HOST=host)
+        assert stub.calls == calls, host
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        *("/robots.txt", "/decks/feed.atom.json", "/readyz"),
         *("/admin/", "/login", "/account", "/static/site.css", "/export/bank.json", "/healthz"),
         *(
             "/questions",
@@ -244,14 +254,14 @@ def test_an_untrusted_host_gets_no_kept_page(stub: Stub) -> None:
 def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
     pages = KeptPages(capacity=1_000)
     for name in "abc":
-        pages.put(("http", "", name, ""), Page("", [], b"x" * 300))
+        pages.put(("http", "", name, ""), Page("", "", [], b"x" * 300))
     pages.get(("http", "", "a", ""))
-    pages.put(("http", "", "d", ""), Page("", [], b"x" * 300))
+    pages.put(("http", "", "d", ""), Page("", "", [], b"x" * 300))
     kept = [name for name in "abcd" if pages.get(("http", "", name, ""))]
     assert kept == ["a", "c", "d"]
-    pages.put(("http", "", "a", ""), Page("", [], b"x" * 100))
+    pages.put(("http", "", "a", ""), Page("", "", [], b"x" * 100))
     assert pages.size == 700
-    pages.put(("http", "", "e", ""), Page("", [], b"x" * 2_000))
+    pages.put(("http", "", "e", ""), Page("", "", [], b"x" * 2_000))
     assert pages.size == 0
 
 

@@ -82,7 +82,8 @@ class Outline(HTMLParser):
             self.landmarks.append(tag)
         if found.get("id"):
             self.ids.append(found["id"] or "")
-        if tag == "style" or (tag == "script" and "src" not in found):
+        is_data = found.get("type") == "application/ld+json"
+        if tag == "style" or (tag == "script" and "src" not in found and not is_data):
             self.styles_and_scripts.append(tag)
         self.styles_and_scripts += [
             name for name in found if name == "style" or name.startswith("on")
