@@ -32,7 +32,11 @@ class Release(Base):
 
 
 class Change(Base):
-    """What a release did to one question; append-only."""
+    """What a release did to one question; append-only.
+
+    `parts` names what readers see of it that is not as it was before
+    (cms.services.changed); empty where all is new, gone, or as before.
+    """
 
     __tablename__ = "change"
     __table_args__ = (Index(None, "release", "uid"), Index(None, "uid", "release"))
@@ -42,6 +46,7 @@ class Change(Base):
     uid: Mapped[Uid]
     what: Mapped[ChangeKind]
     revision: Mapped[int | None]
+    parts: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class Publication(Base):

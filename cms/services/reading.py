@@ -59,6 +59,8 @@ class Counts:
 class PublicQuestion:
     """A live question; `document` is its Item as JSON text."""
 
+    id: int
+    uid: str
     slug: str
     stem: str
     difficulty: Difficulty | None
@@ -156,6 +158,8 @@ def find_question(session: Session, slug: str) -> PublicQuestion | Withdrawn | M
 def _live(session: Session, slug: str) -> PublicQuestion | None:
     row = session.execute(
         select(
+            Publication.id,
+            Publication.uid,
             Publication.slug,
             Publication.stem,
             Publication.difficulty,
@@ -168,6 +172,8 @@ def _live(session: Session, slug: str) -> PublicQuestion | None:
     if row is None:
         return None
     return PublicQuestion(
+        id=row.id,
+        uid=row.uid,
         slug=row.slug,
         stem=row.stem,
         difficulty=row.difficulty,

@@ -26,6 +26,7 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services import deckmembers
+from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
@@ -167,8 +168,10 @@ def _refresh_chunk(
     runs = proofs(session, ids)
     publications: list[dict[str, Any]] = []
     tagged: dict[str, set[str]] = {}
+    parts: dict[str, list[str]] = {}
     for row in rows:
         before = held.get(row.uid)
+        was = msgspec.json.decode(before.document, type=Item) if before else None
         content = msgspec.json.decode(row.content, type=Content)
         origin = origins.get(row.id)
         item = Item(
@@ -182,7 +185,10 @@ def _refresh_chunk(
             updated_at=release.at,
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
-        publications.append(_publication(item, before, runs.get(row.id, {}), anew=anew))
+        parts[row.uid] = changed_parts(was, item) if was else []
+        publications.append(
+            _publication(item, before and before.id, was, runs.get(row.id, {}), anew=anew)
+        )
     _put_publications(session, publications)
     placed = dict(
         session.execute(
@@ -196,14 +202,22 @@ def _refresh_chunk(
     session.execute(
         insert(Change),
         [
-            {"release": release.number, "uid": row.uid, "what": what, "revision": row.number}
+            {
+                "release": release.number,
+                "uid": row.uid,
+                "what": what,
+                "revision": row.number,
+                "parts": parts[row.uid],
+            }
             for row in rows
         ],
     )
     return uids
 
 
-def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[str, Any]:
+def _publication(
+    item: Item, held_id: int | None, held: Item | None, proofs: Proofs, *, anew: bool
+) -> dict[str, Any]:
     """Return the row of an item, with the id of the one that is held.
 
     Where that one's text reads the same, what is made of the text alone is left
@@ -222,8 +236,8 @@ def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[s
         "updated_at": item.updated_at,
     }
     if held is not None:
-        row["id"] = held.id
-        if not anew and reads_the_same(item, msgspec.json.decode(held.document, type=Item)):
+        row["id"] = held_id
+        if not anew and reads_the_same(item, held):
             return row
     return row | {
         "stem": item.stem,

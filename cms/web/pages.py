@@ -25,13 +25,19 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+# BibTeX counts braces, also those that TeX sees escaped.
+_TEX = str.maketrans(
+    {char: f"\\{char}" for char in "#$%&_"}
+    | {"\\": r"\textbackslash ", "^": r"\textasciicircum ", "~": r"\textasciitilde "}
+    | dict.fromkeys("{}", "")
+)
 
 
 def init_pages(app: Flask) -> None:
     """Install the build, `asset()` and the filters that templates use."""
     app.config["BUILD"] = build_hash(app)
     app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
-    for filter_ in (count_of, day, first_line, inline, moment, plain_inline, versions):
+    for filter_ in (bibtex, count_of, day, first_line, inline, moment, plain_inline, versions):
         app.add_template_filter(filter_)
     app.after_request(keep_versioned_assets)
 
@@ -84,6 +90,11 @@ def moment(value: datetime) -> Markup:
 def inline(line: str) -> Markup:
     """Return a stem, or another line in which backticks mark code, as HTML."""
     return Markup(render_inline(line))  # noqa: S704 (render_inline escapes)
+
+
+def bibtex(line: str) -> str:
+    """Return a line as the value of a BibTeX field: what TeX would run is escaped."""
+    return line.translate(_TEX)
 
 
 def count_of(number: int, noun: str) -> str:

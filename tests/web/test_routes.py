@@ -294,6 +294,7 @@ ROUTES: dict[str, Route] = {
     "public.home": get(ALL),
     "public.questions": get(ALL),
     "public.question": get(ALL, public_question),
+    "public.question_history": get(ALL, public_question),
     "public.question_json": get(ALL, public_question),
     "public.question_markdown": get(ALL, public_question),
     "public.tags": get(ALL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,15 +16,18 @@ from werkzeug.exceptions import Gone
 from cms.errors import InvalidInput, NotFound
 from cms.formats.item import Item
 from cms.formats.markdown import question_text
-from cms.services import listing, reading
+from cms.services import listing, neighbours, reading
 from cms.services.listing import SORTS, Selection, Sort
+from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
+from cms.services.rendered import Rendered, RenderedCorrection
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
-from cms.web.public.filters import asked_difficulty, asked_tags
+from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
 
 QUERY_LIMIT = 200  # characters of a search
+CHANGES = 50  # releases on a page of a question's history
 
 
 @page("/questions/")
@@ -70,11 +74,50 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
         return redirect(url_for("public.question", slug=found.slug), 301)
     if isinstance(found, Withdrawn):
         return render_template("public/question_withdrawn.html", question=found), 410
+    rendered, changes = found.rendered, question_changes(session, found.uid, limit=1)
     return render_template(
         "public/question.html",
         question=found,
-        rendered=found.rendered,
+        rendered=rendered,
+        errata=_errata_by_answer(rendered),
+        changed=changes[0] if changes else None,
+        way=neighbours.way_through(
+            session,
+            found.id,
+            deck=request.args.get("deck"),
+            tag=request.args.get("tag"),
+            tags=found.tags,
+        ),
         permalink=permalink("public.question", slug=found.slug),
+    )
+
+
+def _errata_by_answer(rendered: Rendered) -> dict[str, list[RenderedCorrection]]:
+    """Return the errata by the uid of the answer that they are about; '' for those of no answer."""
+    known = {answer.uid for answer in rendered.answers}
+    found: dict[str, list[RenderedCorrection]] = defaultdict(list)
+    for correction in rendered.corrections:
+        found[correction.answer if correction.answer in known else ""].append(correction)
+    return found
+
+
+@page("/questions/<slug>/history")
+def question_history(session: Session, slug: str) -> ResponseReturnValue:
+    """List the releases below `before` that changed a question, the newest first."""
+    found = reading.find_question(session, slug)
+    if isinstance(found, Moved):
+        return redirect(url_for("public.question_history", slug=found.slug), 301)
+    if isinstance(found, Withdrawn):
+        return render_template("public/question_withdrawn.html", question=found), 410
+    before = asked_number("before", "the number of a release")
+    changes = question_changes(session, found.uid, before=before, limit=CHANGES + 1)
+    return render_template(
+        "public/question_history.html",
+        question=found,
+        changes=changes[:CHANGES],
+        corrections={each.number: each for each in found.rendered.corrections},
+        newest=before is None,
+        older=changes[CHANGES - 1].release if len(changes) > CHANGES else None,
     )
 
 

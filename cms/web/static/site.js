@@ -29,5 +29,18 @@ if (navigator.clipboard) {
   }
 }
 
+// Each heading in an answer leads to itself, to be copied.
+for (const heading of document.querySelectorAll('[data-headings] :is(h3, h4, h5, h6)[id]')) {
+  const link = document.createElement('a');
+  link.className = 'anchor';
+  link.href = `#${heading.id}`;
+  link.textContent = '#';
+  link.setAttribute('aria-label', `Link to ‘${heading.textContent}’`);
+  heading.append(link);
+}
+
 // Where the bank does not know its own address, the browser does.
 for (const link of document.querySelectorAll('a.permalink')) link.textContent = link.href;
+for (const address of document.querySelectorAll('[data-href]')) {
+  address.textContent = new URL(address.dataset.href, location.href).href;
+}
