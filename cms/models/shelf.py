@@ -84,6 +84,28 @@ class Publication(Base):
     updated_at: Mapped[datetime]
 
 
+class SearchWord(Base):
+    """A word of public texts; `questions` counts the live ones that have it."""
+
+    __tablename__ = "search_word"
+
+    word: Mapped[str] = mapped_column(String(24), primary_key=True)
+    questions: Mapped[int]
+
+
+class SearchSpelling(Base):
+    """What is left of a word without one of its letters, and the word itself.
+
+    Two words that differ by one letter, or by two that changed places, share a
+    spelling: what is close to a word is found without looking at all of them.
+    """
+
+    __tablename__ = "search_spelling"
+
+    spelling: Mapped[str] = mapped_column(String(24), primary_key=True)
+    word: Mapped[str] = mapped_column(String(24), primary_key=True)
+
+
 class PublicationTag(Base):
     """A publication under each of its tags and their ancestors, with the lists' sort keys."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, load_only, selectinload
 from cms.errors import NotFound
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import Answer, Question, Revision, Source, Tag
-from cms.services.search import index_text
+from cms.services.terms import index_text
 
 WITH_CONTENT = (
     selectinload(Question.answers).selectinload(Answer.sources),

@@ -147,10 +147,7 @@ def _by_rank(session: Session, selection: Selection, ids: list[int], start: int)
     """Return the page of ranked ids from rank `start` on, of those that the selection holds."""
     bounded = len(ids) == search.RANKED_LIMIT
     if selection.narrowed:
-        criteria = _criteria(selection.tags, selection.difficulty)
-        kept = set(
-            session.scalars(select(Publication.id).where(Publication.id.in_(ids), *criteria))
-        )
+        kept = set(narrowed(session, ids, selection.tags, selection.difficulty))
         ids = [each for each in ids if each in kept]
     end = start + PAGE_SIZE
     page = ids[start:end]
@@ -166,9 +163,7 @@ def _by_key(session: Session, selection: Selection, order: Sort, cursor: Cursor 
     """Read one page forward from the cursor, along the index of its order."""
     statement = _columns().where(*_criteria(selection.tags[1:], selection.difficulty))
     if selection.query:
-        statement = statement.where(
-            Publication.id.in_(search.matches(session, Publication, selection.query))
-        )
+        statement = statement.where(search.holds(session, Publication, selection.query))
     keys: dict[str, InstrumentedAttribute[Any]] = {
         "recent": Publication.release,
         "title": Publication.title_key,
@@ -242,6 +237,14 @@ def _columns() -> Select[*tuple[Any, ...]]:
         Publication.release,
         Publication.title_key,
     )
+
+
+def narrowed(
+    session: Session, ids: Sequence[int], tags: Iterable[str], difficulty: Difficulty | None
+) -> list[int]:
+    """Return those of some publications' ids that have all the tags and the difficulty."""
+    kept = select(Publication.id).where(Publication.id.in_(ids), *_criteria(tags, difficulty))
+    return list(session.scalars(kept))
 
 
 def _criteria(tags: Iterable[str], difficulty: Difficulty | None) -> list[ColumnElement[bool]]:

@@ -33,6 +33,7 @@ from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
 from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of
+from cms.services.spelling import WordCount, count_words
 from cms.services.verify.samples import proofs
 from cms.text import title_key
 from cms.vocabulary import ChangeKind
@@ -55,10 +56,12 @@ def refresh(
     """
     tags = _TagTree(session)
     touched: set[str] = set()
+    words = WordCount()
     uids: list[str] = []
     for ids in chunks(question_ids):
-        uids += _refresh_chunk(session, ids, release, what, tags, touched, anew=anew)
+        uids += _refresh_chunk(session, ids, release, what, tags, touched, words, anew=anew)
     count_tags(session, touched, tags)
+    count_words(session, words.change)
     keep_decks(session, release, uids)
 
 
@@ -75,6 +78,7 @@ def withdraw(
     Those of `purged` questions say nothing but the address and the reason.
     """
     touched: set[str] = set()
+    words = WordCount()
     gone = ChangeKind.purged if purged else ChangeKind.retired
     for some in chunks(questions):
         uids = [question.uid for question in some]
@@ -89,6 +93,7 @@ def withdraw(
                 select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
             )
         )
+        words.take(_search_texts(session, ids))
         deckmembers.leave(session, release, ids)
         session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
@@ -124,6 +129,7 @@ def withdraw(
             ],
         )
     count_tags(session, touched, _TagTree(session))
+    count_words(session, words.change)
     keep_decks(session, release, [question.uid for question in questions])
 
 
@@ -134,10 +140,14 @@ def _refresh_chunk(
     what: ChangeKind,
     tags: "_TagTree",
     touched: set[str],
+    words: WordCount,
     *,
     anew: bool,
 ) -> list[str]:
-    """Refresh some questions and return their uids; the tags they have or had join `touched`."""
+    """Refresh some questions and return their uids.
+
+    The tags that they have or had join `touched`, their words `words`.
+    """
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
         .join(
@@ -189,6 +199,9 @@ def _refresh_chunk(
         publications.append(
             _publication(item, before and before.id, was, runs.get(row.id, {}), anew=anew)
         )
+    remade = [row for row in publications if "search_text" in row]
+    words.take(_search_texts(session, [row["id"] for row in remade if "id" in row]))
+    words.add(row["search_text"] for row in remade)
     _put_publications(session, publications)
     placed = dict(
         session.execute(
@@ -246,6 +259,10 @@ def _publication(
         "search_text": searchable(item),
         "corrections": len(item.corrections),
     }
+
+
+def _search_texts(session: Session, ids: Sequence[int]) -> Iterable[str]:
+    return session.scalars(select(Publication.search_text).where(Publication.id.in_(ids)))
 
 
 def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ which therefore may be kept for ever.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from flask import Flask, Response, current_app, request, url_for
 from markupsafe import Markup
 
 from cms.markup import plain_inline, render_inline
+from cms.services.snippets import highlighted
+from cms.services.terms import Term
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # Settings that a public page shows.
@@ -37,7 +40,10 @@ def init_pages(app: Flask) -> None:
     """Install the build, `asset()` and the filters that templates use."""
     app.config["BUILD"] = build_hash(app)
     app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
-    for filter_ in (bibtex, count_of, day, first_line, inline, moment, plain_inline, versions):
+    for filter_ in (
+        *(bibtex, count_of, day, first_line, inline),
+        *(marked, moment, plain_inline, versions),
+    ):
         app.add_template_filter(filter_)
     app.after_request(keep_versioned_assets)
 
@@ -95,6 +101,11 @@ def inline(line: str) -> Markup:
 def bibtex(line: str) -> str:
     """Return a line as the value of a BibTeX field: what TeX would run is escaped."""
     return line.translate(_TEX)
+
+
+def marked(html: str, terms: Sequence[Term]) -> Markup:
+    """Return a stem as `inline` made it, with what was searched for in `mark` elements."""
+    return Markup(highlighted(html, terms))  # noqa: S704 (highlighted escapes)
 
 
 def count_of(number: int, noun: str) -> str:

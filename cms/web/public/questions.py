@@ -16,7 +16,8 @@ from werkzeug.exceptions import Gone
 from cms.errors import InvalidInput, NotFound
 from cms.formats.item import Item
 from cms.formats.markdown import question_text
-from cms.services import listing, neighbours, reading
+from cms.services import finding, neighbours, reading
+from cms.services.facets import FACETED, facets_of
 from cms.services.listing import SORTS, Selection, Sort
 from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
@@ -28,6 +29,7 @@ from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
 
 QUERY_LIMIT = 200  # characters of a search
 CHANGES = 50  # releases on a page of a question's history
+SUGGESTED = 8  # questions while a search is typed
 
 
 @page("/questions/")
@@ -37,34 +39,60 @@ def questions(session: Session) -> ResponseReturnValue:
     unknown: list[str] = []
     for tag in selection.tags:
         try:
-            found = reading.find_tag(session, tag)
+            there = reading.find_tag(session, tag)
         except NotFound:
             unknown.append(tag)
             continue
-        if isinstance(found, Moved):
-            current = tuple(found.slug if each == tag else each for each in selection.tags)
+        if isinstance(there, Moved):
+            current = tuple(there.slug if each == tag else each for each in selection.tags)
             return redirect(address(replace(selection, tags=current)), 301)
-    inner = max(selection.tags, key=len, default="")
+    after = request.args.get("after")
+    found = finding.find(session, selection, after)
+
+    def changed(**changes: Any) -> str:
+        return address(replace(found.selection, **changes))
+
     return render_template(
         "public/questions.html",
         selection=selection,
-        default_sort=_default_sort(selection.query),
         chips=list(_chips(selection)),
         unknown=unknown,
-        listing=listing.list_questions(session, selection, request.args.get("after")),
-        narrower=[
-            (tag, address(replace(selection, tags=(*selection.tags, tag.slug))))
-            for tag in reading.child_tags(session, inner)
-        ],
+        found=found,
+        facets=facets_of(session, found.selection),
+        trials=None if found.listing.questions else finding.what_to_try(session, found.selection),
+        bounds={"facets": FACETED, "trials": finding.COUNTED},
         address=address,
+        changed=changed,
         difficulties=Difficulty,
         sorts=[sort for sort in SORTS if sort != "relevance" or selection.query],
+    )
+
+
+@page("/questions/suggest")
+def suggest(session: Session) -> ResponseReturnValue:
+    """Return the questions for `q`, which is being typed, as a fragment: options of a list box."""
+    if "q" not in request.args:
+        # A question may have this address, too.
+        return question_page(session, "suggest")
+    query = normalize_line(request.args["q"])[:QUERY_LIMIT]
+    suggested, terms = finding.suggest(session, query, SUGGESTED)
+    return render_template(
+        "public/suggest.html",
+        suggested=suggested,
+        terms=terms,
+        query=query,
+        everything=address(Selection(query=query, sort="relevance")),
     )
 
 
 @page("/questions/<slug>")
 def question(session: Session, slug: str) -> ResponseReturnValue:
     """Show a question, or lead to where it is now."""
+    return question_page(session, slug)
+
+
+def question_page(session: Session, slug: str) -> ResponseReturnValue:
+    """Return the page of a question, or what became of it."""
     try:
         found = reading.find_question(session, slug)
     except NotFound:

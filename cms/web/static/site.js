@@ -1,19 +1,5 @@
 // What pages gain with scripts on; every page is complete without them.
 
-const search = document.querySelector('input[type=search]');
-
-// '/' goes to the search box, except where it is being typed.
-if (search) {
-  for (const hint of search.form.querySelectorAll('kbd')) hint.hidden = false;
-  document.addEventListener('keydown', (event) => {
-    const typing = event.target.closest('input, textarea, select, [contenteditable]');
-    if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    search.focus();
-    search.select();
-  });
-}
-
 // Each code block gets a button that copies it.
 if (navigator.clipboard) {
   for (const head of document.querySelectorAll('.code:not(.code-output) > .code-head')) {
