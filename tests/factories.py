@@ -10,7 +10,15 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.models import Base, ImportWarning, Publication, Question, ReleaseCounter, User
+from cms.models import (
+    Base,
+    ImportWarning,
+    Provenance,
+    Publication,
+    Question,
+    ReleaseCounter,
+    User,
+)
 from cms.services.corrections import open_correction
 from cms.services.deciding import accept
 from cms.services.publishing import publish
@@ -19,6 +27,8 @@ from cms.services.tags import resolve
 from cms.vocabulary import CorrectionKind, Difficulty
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+# The name of a site, a tag or a person may hold it, and nothing of it may do anything.
+MARKUP = "</script><b>&amp;\"'<!--"
 
 
 def content(stem: str = "What is a view?", body: str = "A function.", **fields: Any) -> Content:
@@ -125,6 +135,47 @@ def make_bank(session: Session) -> None:
     make_published(session, tags=["flask/basics"], difficulty=Difficulty.easy)
     make_published(session, "What is HTTP?", body="A protocol.", tags=["http"])
     make_question(session, "A draft?", tags=["secret"])
+
+
+def markup_in_every_text(session: Session) -> Question:
+    """A published question, all of whose texts hold what would end a script."""
+    source = SourceItem(url="https://example.org/?a=1&b=</script>", title=MARKUP)
+    question = make_question(
+        session,
+        f"Is {MARKUP} text?",
+        context=MARKUP,
+        tags=["flask/markup"],
+        difficulty=Difficulty.hard,
+        answers=[
+            AnswerItem(body=f"{MARKUP}\n\n- one\n- two\n\n```python\na < b\n```", sources=[source]),
+            AnswerItem(label=MARKUP, body="| a | b |\n|---|---|\n| `<` | & |"),
+        ],
+    )
+    session.add(
+        Provenance(
+            question_id=question.id,
+            source=MARKUP,
+            url="https://example.org/article",
+            license="CC BY-SA 4.0",
+            attribution=MARKUP,
+            stem_key="is text",
+        )
+    )
+    correction = open_correction(
+        session,
+        question,
+        kind=CorrectionKind.factual,
+        claim=MARKUP,
+        explanation=MARKUP,
+        credit=MARKUP,
+        sources=[source],
+        by=None,
+        at=AT,
+    )
+    accept(session, correction, fixed_in=1, by=None, at=AT)
+    publish(session, [question], by=None, at=AT)
+    session.commit()
+    return question
 
 
 def empty(session: Session, *, keep: Sequence[str] = ()) -> None:

@@ -104,7 +104,7 @@ class PublicTag:
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """A public correction, and the question that it is about.
+    """A public correction with its uid, and the question that it is about.
 
     `mended_at` is when a text that has it right became public, None where that
     is not asked.
@@ -113,6 +113,7 @@ class Erratum:
     slug: str
     stem: str
     correction: RenderedCorrection
+    uid: str
     mended_at: datetime | None = None
 
 
@@ -317,6 +318,7 @@ def _errata(session: Session, *criteria: ColumnElement[bool], limit: int = 1) ->
     rows = session.execute(
         select(
             PublishedCorrection.number,
+            PublishedCorrection.uid,
             PublishedCorrection.document,
             func.coalesce(Publication.slug, Withdrawal.slug, "").label("slug"),
             func.coalesce(Publication.stem, Withdrawal.stem, "").label("stem"),
@@ -329,7 +331,8 @@ def _errata(session: Session, *criteria: ColumnElement[bool], limit: int = 1) ->
         .limit(limit)
     )
     return [
-        Erratum(row.slug, row.stem, _correction(row.number, row.document, row.html)) for row in rows
+        Erratum(row.slug, row.stem, _correction(row.number, row.document, row.html), row.uid)
+        for row in rows
     ]
 
 

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.sansio.utils import host_is_trusted
 
 from cms.extensions import read_engine
+from cms.web.conditions import status_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -41,8 +42,13 @@ _RELEASE = "SELECT number FROM release_counter"
 _PAGES = ("/questions/", "/tags/", "/corrections/")
 # A deck's page and its files stand side by side: a file's name has a dot, an address has none.
 _DECKS = "/decks/"
-# What the body is described by; a 304 has none.
-_BODY_HEADERS = {"content-type", "content-length"}
+_FEED = "/feed.atom"
+_SITEMAP = "/sitemap"
+# Where the site's own address is not set, these are made for the host that was asked.
+_FOR_PROGRAMS = (".atom", ".xml")
+# What the body is described by; a 304 and a 412 have none.
+_BODY_HEADERS = {"content-type", "content-length", "last-modified"}
+_STATUSES = {200: "200 OK", 304: "304 NOT MODIFIED", 412: "412 PRECONDITION FAILED"}
 
 
 def init_cache(app: Flask) -> None:
@@ -58,8 +64,10 @@ def init_cache(app: Flask) -> None:
 def keepable(path: str) -> bool:
     """Whether a path is that of a page of the shelf. Exports are files: too large to keep."""
     if path.startswith(_DECKS):
-        return "." not in path
-    return path in {"/", "/export/"} or path.startswith(_PAGES)
+        return "." not in path or path.endswith(_FEED)
+    return path in {"/", "/export/", "/opensearch.xml", _FEED} or path.startswith(
+        (*_PAGES, _SITEMAP)
+    )
 
 
 # --- the release ---------------------------------------------------------------
@@ -137,14 +145,18 @@ class PolledLook:
 # --- the pages -------------------------------------------------------------------
 
 Key = tuple[str, str, str, str]
-"""Scheme, mount point, path and query: all that a public page may depend on in a request."""
+"""Origin, mount point, path and query: all that a public page may depend on in a request.
+
+The origin is the scheme alone, but for what is made for programs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A finished response. `etag` stands in quotes, as in its header."""
+    """A finished response. `etag`, in quotes, and the date `modified` are as in its headers."""
 
     etag: str
+    modified: str
     headers: list[tuple[str, str]]
     body: bytes
 
@@ -221,7 +233,10 @@ class ResponseCache:
         ):
             return self._app(environ, start_response)
         query = environ.get("QUERY_STRING", "")
-        key = (environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", ""), path, query)
+        origin = environ["wsgi.url_scheme"]
+        if path.endswith(_FOR_PROGRAMS):
+            origin += f"://{environ.get('HTTP_HOST', '')}"
+        key = (origin, environ.get("SCRIPT_NAME", ""), path, query)
         page = self.pages.get(key)
         if page is None or page.etag != f'"{self._look()}-{self._build}"':
             return self._fresh(key, environ, start_response)
@@ -238,7 +253,7 @@ class ResponseCache:
         if not status.startswith("200 ") or not found or "set-cookie" in named:
             start_response(status, headers)
             return [body]
-        page = Page(etag, headers, body)
+        page = Page(etag, named.get("last-modified", ""), headers, body)
         if (
             environ["REQUEST_METHOD"] == "GET"
             and len(body) <= LARGEST
@@ -270,18 +285,11 @@ def _answer(
 
 
 def _send(page: Page, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    wanted = environ.get("HTTP_IF_NONE_MATCH")
-    if wanted is not None and _names(wanted, page.etag):
+    status = status_of(environ, page.etag, page.modified)
+    if status != 200:
         start_response(
-            "304 NOT MODIFIED", [h for h in page.headers if h[0].lower() not in _BODY_HEADERS]
+            _STATUSES[status], [h for h in page.headers if h[0].lower() not in _BODY_HEADERS]
         )
         return []
-    start_response("200 OK", list(page.headers))
+    start_response(_STATUSES[status], list(page.headers))
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
-
-
-def _names(wanted: str, etag: str) -> bool:
-    """Whether an If-None-Match header names this ETag (RFC 9110: compared weakly)."""
-    return wanted == etag or any(
-        each.strip().removeprefix("W/") in {etag, "*"} for each in wanted.split(",")
-    )

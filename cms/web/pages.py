@@ -3,7 +3,8 @@
 The build is a short hash of the code, the templates, the static files and the
 settings that show on pages. It stands in every public ETag, because a new
 build may render the same release differently, and in every static address,
-which therefore may be kept for ever.
+which therefore may be kept for ever. Its time, that of its newest file, is the
+earliest that a page of it can have been modified.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _TEX = str.maketrans(
 def init_pages(app: Flask) -> None:
     """Install the build, `asset()` and the filters that templates use."""
     app.config["BUILD"] = build_hash(app)
+    app.config["BUILT_AT"] = built_at()
     app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
     for filter_ in (
         *(bibtex, count_of, day, first_line, inline),
@@ -51,15 +53,24 @@ def init_pages(app: Flask) -> None:
 def build_hash(app: Flask) -> str:
     """Return 12 hex digits that change with the code or with a setting that pages show."""
     digest = hashlib.sha256()
-    files = [*PACKAGE.rglob("*.py")]
-    for folder in ("templates", "static"):
-        files += (path for path in (PACKAGE / "web" / folder).rglob("*") if path.is_file())
-    for path in sorted(files):
+    for path in sorted(_files()):
         digest.update(f"\0{path.relative_to(PACKAGE).as_posix()}\0".encode())
         digest.update(path.read_bytes())
     for name in SHOWN_SETTINGS:
         digest.update(f"\0{app.config[name]}".encode())
     return digest.hexdigest()[:12]
+
+
+def built_at() -> datetime:
+    """Return when the newest file of the code, the templates and the static files was written."""
+    return datetime.fromtimestamp(max(path.stat().st_mtime for path in _files()), UTC)
+
+
+def _files() -> list[Path]:
+    files = [*PACKAGE.rglob("*.py")]
+    for folder in ("templates", "static"):
+        files += (path for path in (PACKAGE / "web" / folder).rglob("*") if path.is_file())
+    return files
 
 
 def asset(name: str) -> str:

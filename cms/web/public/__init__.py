@@ -2,20 +2,24 @@
 
 Every page answers GET and HEAD. What it shows depends on its address, the
 release and the build, and its ETag says so: `cms.web.cache` may keep it.
+It does not vary by any header of a request: each form has its own address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, make_response
+from flask import Blueprint, Response, current_app, g, make_response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cms.extensions import read_engine
 from cms.services import reading
+from cms.services.reading import Bank
+from cms.web.public.heads import PageHead
 
 REVALIDATE = "public, max-age=0, must-revalidate"
 
@@ -41,7 +45,9 @@ def page(rule: str, **options: Any) -> Callable[[View], View]:
                 response = make_response(view(session, **arguments))
             if response.status_code == 200:
                 response.set_etag(etag(g.bank.release))
-            response.headers["Cache-Control"] = REVALIDATE
+                response.last_modified = modified(g.bank)
+                if "head" in g and (links := ", ".join(g.head.links())):
+                    response.headers["Link"] = links
             return response
 
         return respond
@@ -54,11 +60,46 @@ def etag(release: int) -> str:
     return f"{release}-{current_app.config['BUILD']}"
 
 
+def modified(bank: Bank) -> datetime:
+    """Return when a public page changed last: with its release, or with the build after that."""
+    built: datetime = current_app.config["BUILT_AT"]
+    return built if bank.released_at is None else max(bank.released_at, built)
+
+
+def text_response(body: str | bytes, media_type: str) -> Response:
+    """Return what depends on address and build alone; 304 where the reader has it."""
+    response = Response(body, mimetype=media_type)
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+@public.after_request
+def _revalidate(response: Response) -> Response:
+    """Let everything public be kept, errors and redirects too, and be asked for again."""
+    response.headers.setdefault("Cache-Control", REVALIDATE)
+    return response
+
+
 @public.app_context_processor
-def _release_of_the_page() -> dict[str, Any]:
-    """Give templates the release that the page was read in; pages not of the shelf have none."""
-    return {"bank": g.get("bank")}
+def _of_the_page() -> dict[str, Any]:
+    """Give templates the release that the page was read in, and what its head says.
+
+    Pages that are not of the shelf have neither.
+    """
+    return {"bank": g.get("bank"), "head": g.get("head", PageHead())}
 
 
 # The views register themselves on the blueprint.
-from cms.web.public import corrections, decks, exports, home, probes, questions, tags  # noqa: E402, F401
+from cms.web.public import (  # noqa: E402
+    corrections,  # noqa: F401
+    decks,  # noqa: F401
+    exports,  # noqa: F401
+    feeds,  # noqa: F401
+    home,  # noqa: F401
+    probes,  # noqa: F401
+    questions,  # noqa: F401
+    robots,  # noqa: F401
+    sitemap,  # noqa: F401
+    tags,  # noqa: F401
+)

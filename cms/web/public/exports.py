@@ -8,23 +8,36 @@ import msgspec
 from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.http import http_date
 
 from cms.errors import NotFound
 from cms.formats import FORMATS, Format, by_extension
 from cms.formats.schema import bank_schema
 from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
-from cms.web.public import REVALIDATE, etag, page, route
+from cms.web.conditions import status_of
+from cms.web.pages import count_of
+from cms.web.public import etag, modified, page, route, text_response
+from cms.web.public.addresses import permalink
 from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
+from cms.web.public.heads import describe
+from cms.web.public.linkeddata import export_data
 from cms.web.sending import asked_options, export_head, send_file
 
 
 @page("/export/")
 def exports(session: Session) -> str:
     """Explain the formats, and link the whole bank in each."""
+    counts = reading.counts(session)
+    describe(
+        f"{count_of(counts.questions, 'question')} as a file, in {len(writable())} formats. "
+        "The same release always gives the same file.",
+        canonical=permalink("public.exports"),
+        data=export_data(g.bank, counts, writable()),
+    )
     return render_template(
         "public/exports.html",
-        counts=reading.counts(session),
+        counts=counts,
         formats=writable(),
     )
 
@@ -57,11 +70,13 @@ def _sent(session: Session, name: str, extension: str, selection: Selection) -> 
     format = by_extension(f"{name}.{extension}")
     if format is None or format.extension != extension or format.write is None:
         raise NotFound(f"There is no export “.{extension[:40]}”.")
-    tag = etag(g.bank.release)
-    if request.if_none_match.contains_weak(tag):
-        return Response(status=304, headers={"ETag": f'"{tag}"'})
     options = asked_options(format)
+    # This also finds what there is not: no condition makes a 304 of a deck that does not exist.
     stream = export_shelf(session, format, selection, export_head(), options)
+    tag = f'"{etag(g.bank.release)}"'
+    status = status_of(request.environ, tag, http_date(modified(g.bank)))
+    if status != 200:
+        return Response(status=status, headers={"ETag": tag})
     return send_file(stream.chunks, format, f"{name}.{extension}")
 
 
@@ -69,11 +84,7 @@ def _sent(session: Session, name: str, extension: str, selection: Selection) -> 
 def schema() -> Response:
     """Return the JSON Schema of the JSON formats."""
     body = msgspec.json.format(msgspec.json.encode(bank_schema()))
-    response = Response(body, mimetype="application/schema+json")
-    response.headers["Cache-Control"] = REVALIDATE
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return text_response(body, "application/schema+json")
 
 
 def _selection() -> Selection:

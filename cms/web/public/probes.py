@@ -1,4 +1,4 @@
-"""What machines ask of the process, and what robots may read."""
+"""What machines ask of the process: what it says holds for this moment alone."""
 
 from __future__ import annotations
 
@@ -16,26 +16,17 @@ from cms.web.public import route
 
 # Bytes that have to be free beside a SQLite bank, for its log and for an import.
 FREE_SPACE = 50_000_000
-
-ROBOTS = """\
-User-agent: *
-Disallow: /admin/
-Disallow: /login
-Disallow: /account
-Disallow: /export/bank.
-Disallow: /decks/*.
-Disallow: /questions/?
-"""
+UNKEPT = {"Cache-Control": "no-store"}
 
 
 @route("/healthz")
 def healthz() -> Response:
     """Say that the process answers."""
-    return Response("ok\n", mimetype="text/plain")
+    return Response("ok\n", mimetype="text/plain", headers=UNKEPT)
 
 
 @route("/readyz")
-def readyz() -> tuple[dict[str, str], int]:
+def readyz() -> tuple[dict[str, str], int, dict[str, str]]:
     """Say whether pages can be served: the database, its migrations, the disk; 503 if not."""
     engine = read_engine()
     faults = {"database": "ok", "migrations": "ok", "disk": _disk(engine)}
@@ -46,7 +37,7 @@ def readyz() -> tuple[dict[str, str], int]:
             faults["migrations"] = "the database is not at the newest migration: run `db upgrade`"
     except SQLAlchemyError:
         faults["database"] = "the database does not answer, or holds no bank"
-    return faults, 200 if set(faults.values()) == {"ok"} else 503
+    return faults, 200 if set(faults.values()) == {"ok"} else 503, UNKEPT
 
 
 def _disk(engine: Engine) -> str:
@@ -59,9 +50,3 @@ def _disk(engine: Engine) -> str:
 @functools.cache
 def _head(directory: str) -> str | None:
     return ScriptDirectory(directory).get_current_head()
-
-
-@route("/robots.txt")
-def robots() -> Response:
-    """Let robots read everything but the desk and the endless lists of searches."""
-    return Response(ROBOTS, mimetype="text/plain")

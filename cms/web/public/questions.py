@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from flask import Response, current_app, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Gone
@@ -16,6 +16,7 @@ from werkzeug.exceptions import Gone
 from cms.errors import InvalidInput, NotFound
 from cms.formats.item import Item
 from cms.formats.markdown import question_text
+from cms.markup import plain_inline
 from cms.services import finding, neighbours, reading
 from cms.services.facets import FACETED, facets_of
 from cms.services.listing import SORTS, Selection, Sort
@@ -25,7 +26,11 @@ from cms.services.rendered import Rendered, RenderedCorrection
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
+from cms.web.public.addresses import permalink
 from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
+from cms.web.public.heads import Alternate, describe
+from cms.web.public.linkeddata import facts_of, question_data, w3c
+from cms.web.public.plaintext import visible_text
 
 QUERY_LIMIT = 200  # characters of a search
 CHANGES = 50  # releases on a page of a question's history
@@ -46,6 +51,7 @@ def questions(session: Session) -> ResponseReturnValue:
         if isinstance(there, Moved):
             current = tuple(there.slug if each == tag else each for each in selection.tags)
             return redirect(address(replace(selection, tags=current)), 301)
+    describe("Questions with their answers and sources.", canonical=_canonical(selection, unknown))
     after = request.args.get("after")
     found = finding.find(session, selection, after)
 
@@ -103,6 +109,24 @@ def question_page(session: Session, slug: str) -> ResponseReturnValue:
     if isinstance(found, Withdrawn):
         return render_template("public/question_withdrawn.html", question=found), 410
     rendered, changes = found.rendered, question_changes(session, found.uid, limit=1)
+    cited_as = permalink("public.question", slug=found.slug)
+    first = visible_text(rendered.answers[rendered.short or 0].html)
+    times = [
+        ("article:published_time", w3c(facts_of(found).published_at)),
+        ("article:modified_time", w3c(found.updated_at)),
+        *(("article:tag", tag) for tag in found.tags),
+    ]
+    describe(
+        first or plain_inline(found.stem),
+        canonical=cited_as,
+        kind="article",
+        times=times,
+        alternates=[
+            Alternate(url_for("public.question_json", slug=found.slug), "application/json"),
+            Alternate(url_for("public.question_markdown", slug=found.slug), "text/markdown"),
+        ],
+        data=question_data(found),
+    )
     return render_template(
         "public/question.html",
         question=found,
@@ -116,7 +140,7 @@ def question_page(session: Session, slug: str) -> ResponseReturnValue:
             tag=request.args.get("tag"),
             tags=found.tags,
         ),
-        permalink=permalink("public.question", slug=found.slug),
+        permalink=cited_as,
     )
 
 
@@ -170,7 +194,10 @@ def _data(
         return redirect(url_for(endpoint, slug=found.slug), 301)
     if isinstance(found, Withdrawn):
         raise Gone("This question was withdrawn.")
-    return Response(content(found.document), mimetype=media_type)
+    response = Response(content(found.document), mimetype=media_type)
+    page_address = permalink("public.question", slug=found.slug)
+    response.headers["Link"] = f'<{page_address}>; rel="canonical"'
+    return response
 
 
 def _markdown(document: str) -> str:
@@ -178,9 +205,16 @@ def _markdown(document: str) -> str:
     return question_text(item, item.slug)
 
 
-def permalink(endpoint: str, **values: Any) -> str:
-    """Return the address to cite: absolute where the site's own is set, never by the request."""
-    return f"{current_app.config['BASE_URL']}{url_for(endpoint, **values)}"
+def _canonical(selection: Selection, unknown: list[str]) -> str | None:
+    """Return the one address of a list; None of a search, a filter or a later page.
+
+    In another order it is the same list, and that of one tag is the tag's page.
+    """
+    if selection.query or selection.difficulty or unknown or request.args.get("after"):
+        return None
+    if not selection.tags:
+        return permalink("public.questions")
+    return permalink("public.tag", path=selection.tags[0]) if len(selection.tags) == 1 else None
 
 
 def address(selection: Selection, after: str | None = None) -> str:

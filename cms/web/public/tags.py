@@ -9,13 +9,21 @@ from sqlalchemy.orm import Session
 from cms.services import listing, reading
 from cms.services.listing import Selection
 from cms.services.reading import Moved
+from cms.web.pages import count_of
 from cms.web.public import page
+from cms.web.public.addresses import permalink
+from cms.web.public.heads import ATOM, Alternate, describe
+from cms.web.public.linkeddata import tag_data
 
 
 @page("/tags/")
 def tags(session: Session) -> str:
     """Show every tag of public questions, with counts."""
-    return render_template("public/tags.html", tags=reading.all_tags(session))
+    tree = reading.all_tags(session)
+    describe(
+        f"{count_of(len(tree), 'tag')} to find questions by.", canonical=permalink("public.tags")
+    )
+    return render_template("public/tags.html", tags=tree)
 
 
 @page("/tags/<path:path>")
@@ -25,9 +33,18 @@ def tag(session: Session, path: str) -> ResponseReturnValue:
     if isinstance(found, Moved) or found.slug != path:
         return redirect(url_for("public.tag", path=found.slug), 301)
     selection = Selection(tags=(found.slug,))
+    after = request.args.get("after")
+    listed = listing.list_questions(session, selection, after)
+    name = found.name or found.slug
+    describe(
+        found.description or f"{count_of(found.questions, 'question')} about {name}.",
+        canonical=None if after else permalink("public.tag", path=path),
+        alternates=[Alternate(url_for("public.tag_feed", path=path), ATOM, name)],
+        data=tag_data(found, listed.questions),
+    )
     return render_template(
         "public/tag.html",
         tag=found,
         children=reading.child_tags(session, found.slug),
-        listing=listing.list_questions(session, selection, request.args.get("after")),
+        listing=listed,
     )
