@@ -38,7 +38,7 @@ LONGEST_QUERY = 200
 STALENESS = 1.0
 
 _RELEASE = "SELECT number FROM release_counter"
-_PAGES = ("/questions/", "/tags/", "/corrections/")
+_PAGES = ("/questions/", "/tags/", "/corrections/", "/study/")
 # A deck's page and its files stand side by side: a file's name has a dot, an address has none.
 _DECKS = "/decks/"
 # What the body is described by; a 304 has none.

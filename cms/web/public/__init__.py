@@ -61,4 +61,14 @@ def _release_of_the_page() -> dict[str, Any]:
 
 
 # The views register themselves on the blueprint.
-from cms.web.public import corrections, decks, exports, home, probes, questions, tags  # noqa: E402, F401
+from cms.web.public import (  # noqa: E402, F401
+    corrections,
+    decks,
+    exports,
+    home,
+    interviews,
+    probes,
+    questions,
+    study,
+    tags,
+)

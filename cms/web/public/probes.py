@@ -25,6 +25,8 @@ Disallow: /account
 Disallow: /export/bank.
 Disallow: /decks/*.
 Disallow: /questions/?
+Disallow: /questions/study?
+Disallow: /study/interview?
 """
 
 

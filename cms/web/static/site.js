@@ -15,8 +15,8 @@ if (search) {
 }
 
 // Each code block gets a button that copies it.
-if (navigator.clipboard) {
-  for (const head of document.querySelectorAll('.code:not(.code-output) > .code-head')) {
+function offerCopies(part) {
+  for (const head of part.querySelectorAll('.code:not(.code-output) > .code-head')) {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Copy';
@@ -27,6 +27,12 @@ if (navigator.clipboard) {
     });
     head.append(button);
   }
+}
+
+if (navigator.clipboard) {
+  offerCopies(document);
+  // A script that brings in a part of a page says so on that part.
+  document.addEventListener('arrived', (event) => offerCopies(event.target));
 }
 
 // Where the bank does not know its own address, the browser does.
