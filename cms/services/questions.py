@@ -19,7 +19,7 @@ from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
 from cms.models import Answer, Change, Correction, Question, Revision, Tag, User, new_uid
 from cms.services import news
-from cms.services.addresses import free_slug, slug_owners
+from cms.services.addresses import RESERVED, free_slug, slug_owners
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
@@ -310,7 +310,10 @@ def taken_faults(session: Session, contents: Sequence[Content]) -> dict[str, lis
     for content in contents:
         assert content.uid is not None
         if content.slug and slugs.get(content.slug, set()) - {content.uid}:
-            problem = f"'{content.slug}' is, or was, another question's address. Choose another."
+            whose = (
+                "a page of the site" if content.slug in RESERVED else "another question's address"
+            )
+            problem = f"'{content.slug}' is, or was, {whose}. Choose another."
             found[content.uid].append(("slug", problem))
         for index, answer in enumerate(content.answers):
             if answer.uid and owners.get(answer.uid, content.uid) != content.uid:

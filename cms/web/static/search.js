@@ -2,47 +2,32 @@
 // Without scripts its form does all of it in one step.
 
 const box = document.querySelector('input[type=search]');
-const KEYS = 'single-keys'; // 'off' where single letters must do nothing, as speech input wants it
-
-// A browser may refuse to keep anything.
-function singleKeys(value) {
-  try {
-    if (value) localStorage.setItem(KEYS, value);
-    return localStorage.getItem(KEYS) !== 'off';
-  } catch {
-    return value !== 'off';
-  }
-}
 
 function isTyping(target) {
   return target instanceof Element && target.closest('input, textarea, select, [contenteditable]');
 }
 
+// Single letters do nothing where a reader wants none, as with speech input.
+function singleKeys() {
+  return document.documentElement.dataset.singleKeys !== 'off';
+}
+
 if (box) {
-  let on = singleKeys();
-  const hints = box.form.querySelectorAll('kbd');
-  const toggle = document.querySelector('[data-single-keys]');
   const show = () => {
-    for (const hint of hints) {
+    for (const hint of box.form.querySelectorAll('kbd')) {
       hint.hidden = false;
-      hint.textContent = on ? '/' : 'Ctrl K';
+      hint.textContent = singleKeys() ? '/' : 'Ctrl K';
     }
-    box.setAttribute('aria-keyshortcuts', on ? '/ Control+K' : 'Control+K');
-    if (toggle) {
-      toggle.hidden = false;
-      toggle.textContent = `Single-key shortcuts: ${on ? 'on' : 'off'}`;
-    }
+    box.setAttribute('aria-keyshortcuts', singleKeys() ? '/ Control+K' : 'Control+K');
   };
   show();
-  toggle?.addEventListener('click', () => {
-    on = singleKeys(on ? 'off' : 'on');
-    show();
-  });
+  // The preference is marked first: its listener is on the page before this one.
+  document.addEventListener('change', show);
   document.addEventListener('keydown', (event) => {
     if (event.altKey || event.shiftKey && event.key !== '/') return;
     const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
     const slash = event.key === '/' && !event.ctrlKey && !event.metaKey;
-    if (!command && !(slash && on && !isTyping(event.target))) return;
+    if (!command && !(slash && singleKeys() && !isTyping(event.target))) return;
     event.preventDefault();
     box.focus();
     box.select();

@@ -1,8 +1,8 @@
 // What pages gain with scripts on; every page is complete without them.
 
 // Each code block gets a button that copies it.
-if (navigator.clipboard) {
-  for (const head of document.querySelectorAll('.code:not(.code-output) > .code-head')) {
+function offerCopies(part) {
+  for (const head of part.querySelectorAll('.code:not(.code-output) > .code-head')) {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Copy';
@@ -13,6 +13,12 @@ if (navigator.clipboard) {
     });
     head.append(button);
   }
+}
+
+if (navigator.clipboard) {
+  offerCopies(document);
+  // A script that brings in a part of a page says so on that part.
+  document.addEventListener('arrived', (event) => offerCopies(event.target));
 }
 
 // Each heading in an answer leads to itself, to be copied.
