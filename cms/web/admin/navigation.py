@@ -13,6 +13,7 @@ from cms.models import AuditEvent, SavedView, User
 from cms.services import duplicates, inbox, queues, savedviews
 from cms.services.imports import uploads
 from cms.services.permissions import may
+from cms.text import normalize_line
 from cms.vocabulary import Role
 
 
@@ -118,7 +119,8 @@ def view_entries(session: Session, user: User) -> list[Entry]:
     if not views:
         return []
     open_to = {endpoint for _, endpoint, role in (*BANK, *HOUSE) if may(user, role)}
-    here = sorted((name, value) for name, value in request.args.items() if value and name != "page")
+    shown = ((name, normalize_line(value)) for name, value in request.args.items())
+    here = sorted((name, value) for name, value in shown if value and name != "page")
     found = [
         Entry(
             view.name,
