@@ -26,6 +26,7 @@ from cms.services import (
     inbox,
     publishing,
     questions,
+    savedviews,
     scheduling,
 )
 from cms.services.imports import uploads
@@ -187,6 +188,15 @@ def note(session: Session) -> dict[str, Any]:
     return {"key": made.id}
 
 
+def saved_view(session: Session) -> dict[str, Any]:
+    """A view of somebody who is none of the roles' accounts."""
+    by = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
+    made = savedviews.save_view(
+        session, "Theirs", page="desk_questions", query="status=draft", by=by, at=AT
+    )
+    return {"key": made.id}
+
+
 def unread_batch(session: Session) -> dict[str, Any]:
     return batch(session, planned_at=None, data=b"[]")
 
@@ -312,6 +322,17 @@ ROUTES: dict[str, Route] = {
     "public.readyz": get(ALL),
     # The desk.
     "admin.index": get(DESK),
+    "admin.count": post(DESK_DONE),
+    "desk_views.index_view": get(DESK),
+    "desk_views.save": post(
+        DESK_DONE, unique, page="desk_questions", query="status=draft", name="View {number}"
+    ),
+    # Nobody finds the view of somebody else.
+    "desk_views.update": post(
+        DESK_DONE, saved_view, page="desk_questions", query="status=draft", key="{key}"
+    ),
+    "desk_views.rename": post((LOG_IN, 404, 404, 404), saved_view, name="Mine"),
+    "desk_views.delete": post((LOG_IN, 404, 404, 404), saved_view),
     "desk_questions.index_view": get(DESK),
     "desk_questions.create_view": both(
         DESK, DESK_KEPT, **{"stem": "Why?", "answers[0].body": "So."}

@@ -11,11 +11,12 @@ from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from cms.extensions import db
 from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
-from cms.services import mywork, queues
+from cms.services import figures, mywork, queues
 from cms.services.content import LISTED
 from cms.services.search import ranked
+from cms.services.statuses import STATUSES
 from cms.services.warnings import is_open
-from cms.vocabulary import CorrectionStatus, Difficulty, Stage
+from cms.vocabulary import CorrectionStatus, Difficulty
 from cms.web.admin.base import ListFilter, Row, actor, hits
 from cms.web.admin.bulk import BulkPages
 from cms.web.admin.care import CarePages
@@ -29,23 +30,6 @@ from cms.web.admin.workflow import WorkflowPages
 
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
-
-STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
-    "draft": (
-        "draft",
-        lambda: and_(
-            Question.published_number.is_(None), Question.stage == Stage.draft, queues.alive()
-        ),
-    ),
-    "in_review": ("in review", queues.in_review),
-    "published": (
-        "published",
-        lambda: and_(Question.published_number.is_not(None), queues.alive()),
-    ),
-    "changed": ("with unpublished changes", queues.has_unpublished_changes),
-    "scheduled": ("scheduled", queues.is_scheduled),
-    "retired": ("retired", lambda: Question.retired_at.is_not(None)),
-}
 
 
 def _has_difficulty(value: str) -> ColumnElement[bool]:
@@ -156,6 +140,13 @@ class QuestionsView(
             "Mine",
             lambda _: mywork.is_draft_of(actor()),
             [("drafts", "my drafts")],
+            quiet=True,
+        ),
+        ListFilter(
+            "untagged",
+            "Tags",
+            lambda _: figures.is_untagged(),
+            [("yes", "without a tag")],
             quiet=True,
         ),
         ListFilter("import", "Import number", _came_by, quiet=True),
