@@ -9,7 +9,8 @@ from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Question
 from cms.services import diff
-from cms.services.content import revision_content, tag_slugs, with_tag_slugs
+from cms.services.aliases import tag_slugs
+from cms.services.content import revision_content, with_tag_slugs
 from cms.web.admin.forms import QuestionForm
 
 
