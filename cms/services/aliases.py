@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
+from cms.formats.item import SLUG_LIMIT
 from cms.models import Tag, TagAlias
 from cms.services.chunks import chunks
 
@@ -61,7 +62,7 @@ def current_paths(session: Session, paths: Iterable[str]) -> dict[str, str]:
     merged tag.
     """
     found = {path: path for path in paths}
-    moving = set(found)
+    moving = {path for path in found if len(path) <= SLUG_LIMIT}
     for _ in range(STEPS):
         heads = {head for path in moving for head in _heads(found[path])}
         living: set[str] = set()
