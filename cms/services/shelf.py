@@ -26,6 +26,7 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services import deckmembers
+from cms.services.aliases import all_tag_slugs, heads_of
 from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs
@@ -327,22 +328,25 @@ class _TagTree:
             row.slug: row
             for row in session.execute(select(Tag.uid, Tag.slug, Tag.name, Tag.description))
         }
-        self.slugs = {row.uid: slug for slug, row in self.by_slug.items()}
+        self.slugs = all_tag_slugs(session)
 
     @staticmethod
     def with_ancestors(slugs: Iterable[str]) -> set[str]:
         """Return these paths and every path above them."""
-        found: set[str] = set()
-        for slug in slugs:
-            parts = slug.split("/")
-            found.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        return found
+        return {path for slug in slugs for path in heads_of(slug)}
 
 
 def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = None) -> None:
-    """Bring the published tags with these paths up to date: their names and their counts."""
+    """Bring the published tags with these paths up to date: their names and their counts.
+
+    The address of a public tag is no redirect any more, whatever was there before.
+    """
     tags = tags or _TagTree(session)
-    for some in chunks(sorted(slugs)):
+    rounds = list(chunks(sorted(slugs)))
+    # All go before one comes: a tag that moved has one row, at its new path.
+    for some in rounds:
+        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
+    for some in rounds:
         counts = dict(
             session.execute(
                 select(PublicationTag.tag, func.count())
@@ -350,7 +354,6 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
                 .group_by(PublicationTag.tag)
             ).all()
         )
-        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
         rows = [
             {
                 "slug": slug,
@@ -364,3 +367,8 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
         ]
         if rows:
             session.execute(insert(PublishedTag), rows)
+            addressed = SlugRedirect.slug.in_(counts)
+            session.execute(
+                delete(SlugRedirect).where(SlugRedirect.what == "tag", addressed),
+                execution_options={"synchronize_session": False},
+            )

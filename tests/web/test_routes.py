@@ -129,6 +129,10 @@ def tag(session: Session) -> dict[str, Any]:
     return {"id": made.tags[0].id}
 
 
+def tags_to_merge(session: Session) -> dict[str, Any]:
+    return {"id": tag(session)["id"], "survivor": tag(session)["id"]}
+
+
 def correction(session: Session) -> dict[str, Any]:
     question = make_question(session, f"Is this wrong {next(_numbers)}?")
     opened = corrections.open_correction(
@@ -381,7 +385,9 @@ ROUTES: dict[str, Route] = {
     "desk_tags.export_list": get(DESK, exported(tag)),
     "desk_tags.suggest": get(DESK),
     "desk_tags.create_view": both(EDITORS, EDITORS_DONE, unique, slug="new-{number}", name="New"),
-    "desk_tags.edit_view": both(EDITORS, EDITORS, tag, slug="Not a path!"),
+    "desk_tags.edit_view": both(DESK, EDITORS, tag, slug="Not a path!"),
+    "desk_tags.merge": both(EDITORS, EDITORS_DONE, tags_to_merge, survivor="{survivor}"),
+    "desk_tags.unused": both(EDITORS, EDITORS_DONE),
     "desk_tags.delete": post(EDITORS_DONE, tag),
     "desk_corrections.index_view": get(DESK),
     "desk_corrections.export_list": get(DESK, exported(correction)),

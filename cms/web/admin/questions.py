@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, selectinload
 from cms.extensions import db
 from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
 from cms.services import figures, mywork, queues
+from cms.services.aliases import current_paths
 from cms.services.content import LISTED
 from cms.services.search import ranked
 from cms.services.statuses import STATUSES
@@ -39,8 +40,9 @@ def _has_difficulty(value: str) -> ColumnElement[bool]:
 
 
 def _has_tag(path: str) -> ColumnElement[bool]:
-    """Whether a question has the tag or one below it."""
+    """Whether a question has the tag or one below it; that of a merged one is the survivor's."""
     path = path.casefold()
+    path = current_paths(db.session(), [path])[path]
     below = Tag.slug.startswith(f"{path}/", autoescape=True)
     tagged = (
         select(question_tag.c.question_id)
@@ -48,6 +50,17 @@ def _has_tag(path: str) -> ColumnElement[bool]:
         .where(or_(Tag.slug == path, below))
     )
     return Question.id.in_(tagged)
+
+
+def _has_tag_itself(path: str) -> ColumnElement[bool]:
+    """Whether a question has just this tag, and not only one below it."""
+    path = path.casefold()
+    path = current_paths(db.session(), [path])[path]
+    return Question.id.in_(
+        select(question_tag.c.question_id)
+        .join(Tag, Tag.id == question_tag.c.tag_id)
+        .where(Tag.slug == path)
+    )
 
 
 def _came_by(value: str) -> ColumnElement[bool]:
@@ -150,6 +163,7 @@ class QuestionsView(
             quiet=True,
         ),
         ListFilter("import", "Import number", _came_by, quiet=True),
+        ListFilter("itself", "The tag itself", _has_tag_itself, quiet=True),
     )
     loading = (LISTED, selectinload(Question.tags))
 
