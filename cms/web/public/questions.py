@@ -22,6 +22,7 @@ from cms.services.facets import FACETED, facets_of
 from cms.services.listing import SORTS, Selection, Sort
 from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
+from cms.services.related import related
 from cms.services.rendered import Rendered, RenderedCorrection
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
@@ -34,6 +35,7 @@ from cms.web.public.plaintext import visible_text
 
 QUERY_LIMIT = 200  # characters of a search
 CHANGES = 50  # releases on a page of a question's history
+RELATED = 5  # questions beside one
 SUGGESTED = 8  # questions while a search is typed
 
 
@@ -140,6 +142,7 @@ def question_page(session: Session, slug: str) -> ResponseReturnValue:
             tag=request.args.get("tag"),
             tags=found.tags,
         ),
+        related=related(session, found.id, found.stem, found.tags, RELATED),
         permalink=cited_as,
     )
 
