@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from cms.cli.accounts import init_command, user_group
 from cms.cli.curation import publish_command, retire_command
 from cms.cli.exchange import export_command, import_command
+from cms.cli.figures import stats_command
 from cms.cli.operations import demo_command, serve_command
 from cms.cli.verifying import verify_command
 from cms.cli.work import work_command
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     publish_command,
     retire_command,
     verify_command,
+    stats_command,
     serve_command,
     demo_command,
     work_command,

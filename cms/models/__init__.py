@@ -23,6 +23,8 @@ from cms.models.shelf import (
     PublishedTag,
     Release,
     ReleaseCounter,
+    SearchSpelling,
+    SearchWord,
     SlugRedirect,
     Withdrawal,
 )
@@ -65,6 +67,8 @@ __all__ = [
     "Revision",
     "SampleRun",
     "SavedView",
+    "SearchSpelling",
+    "SearchWord",
     "SlugRedirect",
     "Source",
     "StemBand",

@@ -32,7 +32,11 @@ class Release(Base):
 
 
 class Change(Base):
-    """What a release did to one question; append-only."""
+    """What a release did to one question; append-only.
+
+    `parts` names what readers see of it that is not as it was before
+    (cms.services.changed); empty where all is new, gone, or as before.
+    """
 
     __tablename__ = "change"
     __table_args__ = (Index(None, "release", "uid"), Index(None, "uid", "release"))
@@ -42,6 +46,7 @@ class Change(Base):
     uid: Mapped[Uid]
     what: Mapped[ChangeKind]
     revision: Mapped[int | None]
+    parts: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class Publication(Base):
@@ -77,6 +82,28 @@ class Publication(Base):
     release: Mapped[int]
     published_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class SearchWord(Base):
+    """A word of public texts; `questions` counts the live ones that have it."""
+
+    __tablename__ = "search_word"
+
+    word: Mapped[str] = mapped_column(String(24), primary_key=True)
+    questions: Mapped[int]
+
+
+class SearchSpelling(Base):
+    """What is left of a word without one of its letters, and the word itself.
+
+    Two words that differ by one letter, or by two that changed places, share a
+    spelling: what is close to a word is found without looking at all of them.
+    """
+
+    __tablename__ = "search_spelling"
+
+    spelling: Mapped[str] = mapped_column(String(24), primary_key=True)
+    word: Mapped[str] = mapped_column(String(24), primary_key=True)
 
 
 class PublicationTag(Base):

@@ -11,6 +11,10 @@ from cms.formats.item import SLUG_LIMIT
 from cms.models import Publication, Question, SlugRedirect, Withdrawal
 from cms.text import unique_name
 
+# Pages of the site stand where questions of these addresses would.
+RESERVED = frozenset({"study"})
+THE_SITE = "the site"
+
 
 def free_slug(session: Session, stem: str, uid: str) -> str:
     """Return an address for a stem that nothing else has or had."""
@@ -24,7 +28,10 @@ def slug_taken(session: Session, slug: str, uid: str) -> bool:
 
 
 def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[str]]:
-    """Return the uids of the questions that have, or had in public, each of these addresses."""
+    """Return the uids of the questions that have, or had in public, each of these addresses.
+
+    One that the site needs for a page of its own has `THE_SITE` as its owner.
+    """
     wanted = [slug for slug in slugs if slug is not None]
     owners: dict[str, set[str]] = defaultdict(set)
     for statement in (
@@ -37,4 +44,6 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
     ):
         for slug, uid in session.execute(statement):
             owners[slug].add(uid)
+    for slug in RESERVED.intersection(wanted):
+        owners[slug].add(THE_SITE)
     return owners

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, load_only, selectinload
 
 from cms.errors import NotFound
 from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.models import Answer, Question, Revision, Source, Tag
-from cms.services.search import index_text
+from cms.models import Answer, Question, Revision, Source
+from cms.services.terms import index_text
 
 WITH_CONTENT = (
     selectinload(Question.answers).selectinload(Answer.sources),
@@ -124,14 +124,9 @@ def searchable(content: Content) -> str:
     return index_text(parts)
 
 
-def tag_slugs(session: Session, uids: Iterable[str]) -> dict[str, str]:
-    """Return the slug of each tag by its uid; tags that are gone are left out."""
-    wanted = set(uids)
-    if not wanted:
-        return {}
-    return {uid: slug for uid, slug in session.execute(select(Tag.uid, Tag.slug)) if uid in wanted}
-
-
 def with_tag_slugs(content: Content, slugs: Mapping[str, str]) -> Content:
-    """Return `content` with tags as sorted slugs, as formats carry them."""
-    return replace(content, tags=sorted(slugs[uid] for uid in content.tags if uid in slugs))
+    """Return `content` with tags as sorted slugs, as formats carry them.
+
+    `slugs` are those of `cms.services.aliases`: two tags that were merged since are one.
+    """
+    return replace(content, tags=sorted({slugs[uid] for uid in content.tags if uid in slugs}))

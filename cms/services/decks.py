@@ -32,6 +32,12 @@ from cms.models import (
 from cms.services import deckmembers
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.deckfilters import (
+    filter_of,
+    naming_tags,
+    with_current_tags,
+    with_paths,
+)
 from cms.services.locking import lock_row
 from cms.services.permissions import require
 from cms.services.releases import open_release
@@ -79,6 +85,7 @@ def save_deck(
     """
     require(by, Role.editor, "change decks")
     item = normalized_deck(replace(item, full=UNSET))
+    item.filter = with_current_tags(session, item.filter)
     before: DeckItem | None = None
     if deck is not None:
         _lock(session, deck)
@@ -118,7 +125,7 @@ def save_deck(
         **({"before": msgspec.to_builtins(before)} if before else {}),
     )
     session.flush()
-    _put(session, release, item)
+    put_on_shelf(session, release, item)
     return deck
 
 
@@ -285,27 +292,12 @@ def keep_decks(session: Session, release: Release, uids: Sequence[str] = ()) -> 
     for deck in session.scalars(
         select(Deck).where(Deck.slug.not_in(public)).options(selectinload(Deck.members))
     ):
-        _put(session, release, deck_item(deck))
+        put_on_shelf(session, release, deck_item(deck))
     for slug in session.scalars(
         select(PublishedDeck.slug).where(PublishedDeck.slug.not_in(select(Deck.slug)))
     ).all():
         deckmembers.drop_deck(session, release, slug)
     deckmembers.follow(session, release, uids)
-
-
-def naming_tags(session: Session, paths: Iterable[str]) -> list[Deck]:
-    """Return the decks whose filter names one of these tags.
-
-    All decks are locked until the transaction ends, before any release is
-    opened: a save of one locks in that order, too, and none waits in a circle.
-    """
-    wanted = set(paths)
-    if not wanted:
-        return []
-    held = session.scalars(
-        select(Deck).order_by(Deck.id).with_for_update().execution_options(populate_existing=True)
-    )
-    return [deck for deck in held if not wanted.isdisjoint(filter_of(deck).tags)]
 
 
 def rename_tags(
@@ -316,24 +308,17 @@ def rename_tags(
     Call it once the questions below the tags are refreshed.
     """
     for deck in naming_tags(session, moved):
-        named = filter_of(deck)
-        changed = DeckFilter(
-            **{
-                name: [moved.get(tag, tag) for tag in getattr(named, name)]
-                for name in ("all", "any", "none")
-            },
-            difficulty=named.difficulty,
-            text=named.text,
-        )
+        changed = with_paths(filter_of(deck), moved)
         item = normalized_deck(replace(deck_item(deck), filter=changed))
         deck.filter = msgspec.to_builtins(item.filter)
         deck.version += 1
         deck.updated_at = at
         session.flush()
-        _put(session, release, item)
+        put_on_shelf(session, release, item)
 
 
-def _put(session: Session, release: Release, item: DeckItem) -> None:
+def put_on_shelf(session: Session, release: Release, item: DeckItem) -> None:
+    """Put a deck on the shelf as it is defined now."""
     deckmembers.put_deck(session, release, item, render(item.description))
 
 
@@ -346,15 +331,6 @@ def deck_item(deck: Deck) -> DeckItem:
         filter=filter_of(deck),
         questions=[member.question_uid for member in deck.members],
     )
-
-
-def filter_of(deck: Deck) -> DeckFilter:
-    """Return what a deck selects besides its explicit members."""
-    try:
-        return msgspec.convert(deck.filter, DeckFilter)
-    except msgspec.ValidationError:
-        # The first version took any filter, and selected nothing by it.
-        return DeckFilter()
 
 
 # --- before it is saved ----------------------------------------------------------------
@@ -374,6 +350,7 @@ def preview_deck(session: Session, item: DeckItem, limit: int = 20) -> Preview:
     A filter that breaks a rule selects nothing yet.
     """
     item = normalized_deck(item)
+    item.filter = with_current_tags(session, item.filter)
     if any(path.startswith("filter") for path, _ in deck_faults(item)):
         item.filter = DeckFilter()
     explicit = deckmembers.work_out(session, replace(item, filter=DeckFilter()))

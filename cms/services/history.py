@@ -1,14 +1,18 @@
 """A question's past: its revisions, which of them are the same, and what changed between two."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import Content
+from cms.formats.item import Content, content_hash
 from cms.models import Question, Revision
+from cms.services.aliases import merged_uids
+from cms.services.chunks import CHUNK
 from cms.services.diff import PartDiff, compare
 
 _ANSWER = "answers/"
@@ -43,6 +47,9 @@ def first_alike(session: Session, revisions: Sequence[Revision]) -> dict[int, in
     """
     if not revisions:
         return {}
+    merged = merged_uids(session)
+    if merged:
+        return _alike_since_merges(session, revisions, merged)
     first = dict(
         session.execute(
             select(Revision.content_hash, func.min(Revision.number))
@@ -57,6 +64,34 @@ def first_alike(session: Session, revisions: Sequence[Revision]) -> dict[int, in
         each.number: first[each.content_hash]
         for each in revisions
         if first[each.content_hash] < each.number
+    }
+
+
+def _alike_since_merges(
+    session: Session, revisions: Sequence[Revision], merged: Mapping[str, str]
+) -> dict[int, int]:
+    """Return the same where tags were merged: the hash of a text before that names other uids."""
+    rows = session.execute(
+        select(Revision.number, Revision.content_hash, Revision.content)
+        .where(
+            Revision.question_id == revisions[0].question_id,
+            Revision.number <= max(each.number for each in revisions),
+        )
+        .order_by(Revision.number)
+        .execution_options(yield_per=CHUNK)
+    )
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for number, known_hash, text in rows:
+        content = msgspec.json.decode(text, type=Content)
+        if merged.keys().isdisjoint(content.tags):
+            hash = known_hash
+        else:
+            tags = sorted({merged.get(uid, uid) for uid in content.tags})
+            hash = content_hash(replace(content, tags=tags))
+        found[number] = first.setdefault(hash, number)
+    return {
+        each.number: found[each.number] for each in revisions if found[each.number] < each.number
     }
 
 

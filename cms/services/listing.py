@@ -60,8 +60,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A question as a list shows it; `correction` is its latest correction's number."""
+    """A question as a list shows it; `correction` is its latest correction's number.
 
+    `revision` is the number of the published revision.
+    """
+
+    uid: str
     slug: str
     stem: str
     summary: str
@@ -69,6 +73,7 @@ class Listed:
     tags: list[str]
     updated_at: datetime
     correction: int | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +126,19 @@ def _damaged() -> InvalidInput:
     )
 
 
-def list_questions(session: Session, selection: Selection, after: str | None = None) -> Listing:
+def list_questions(
+    session: Session, selection: Selection, after: str | None = None, *, size: int | None = None
+) -> Listing:
     """Return the page of a selection that follows the cursor `after`, or the first page.
+
+    A page has `size` questions, PAGE_SIZE where none is given.
 
     Of a search by relevance only as many matches are ranked as `cms.services.search`
     bounds; a narrowed search with more matches than that is sorted by last change.
 
     :raises InvalidInput: when `after` is no cursor of such a list
     """
+    size = size or PAGE_SIZE
     order = selection.order
     cursor = Cursor.decode(after) if after else None
     if order == "relevance":
@@ -136,23 +146,22 @@ def list_questions(session: Session, selection: Selection, after: str | None = N
         if len(ids) < search.RANKED_LIMIT or not selection.narrowed:
             if cursor is not None and cursor.order != order:
                 raise _damaged()
-            return _by_rank(session, selection, ids, 0 if cursor is None else cursor.id)
+            return _by_rank(session, selection, ids, 0 if cursor is None else cursor.id, size)
         order = "recent"
     if cursor is not None and cursor.order != order:
         raise _damaged()
-    return _by_key(session, selection, order, cursor)
+    return _by_key(session, selection, order, cursor, size)
 
 
-def _by_rank(session: Session, selection: Selection, ids: list[int], start: int) -> Listing:
+def _by_rank(
+    session: Session, selection: Selection, ids: list[int], start: int, size: int
+) -> Listing:
     """Return the page of ranked ids from rank `start` on, of those that the selection holds."""
     bounded = len(ids) == search.RANKED_LIMIT
     if selection.narrowed:
-        criteria = _criteria(selection.tags, selection.difficulty)
-        kept = set(
-            session.scalars(select(Publication.id).where(Publication.id.in_(ids), *criteria))
-        )
+        kept = set(narrowed(session, ids, selection.tags, selection.difficulty))
         ids = [each for each in ids if each in kept]
-    end = start + PAGE_SIZE
+    end = start + size
     page = ids[start:end]
     rows = session.execute(_columns().where(Publication.id.in_(page))).all()
     return Listing(
@@ -162,13 +171,13 @@ def _by_rank(session: Session, selection: Selection, ids: list[int], start: int)
     )
 
 
-def _by_key(session: Session, selection: Selection, order: Sort, cursor: Cursor | None) -> Listing:
+def _by_key(
+    session: Session, selection: Selection, order: Sort, cursor: Cursor | None, size: int
+) -> Listing:
     """Read one page forward from the cursor, along the index of its order."""
     statement = _columns().where(*_criteria(selection.tags[1:], selection.difficulty))
     if selection.query:
-        statement = statement.where(
-            Publication.id.in_(search.matches(session, Publication, selection.query))
-        )
+        statement = statement.where(search.holds(session, Publication, selection.query))
     keys: dict[str, InstrumentedAttribute[Any]] = {
         "recent": Publication.release,
         "title": Publication.title_key,
@@ -189,25 +198,30 @@ def _by_key(session: Session, selection: Selection, order: Sort, cursor: Cursor 
         row, last = tuple_(*sort_keys), tuple_(cursor.key, cursor.id)
         statement = statement.where(row > last if order == "title" else row < last)
     ordered = [key.asc() if order == "title" else key.desc() for key in sort_keys]
-    rows = session.execute(statement.order_by(*ordered).limit(PAGE_SIZE + 1)).all()
+    rows = session.execute(statement.order_by(*ordered).limit(size + 1)).all()
     following = None
-    if len(rows) > PAGE_SIZE:
-        end = rows[PAGE_SIZE - 1]
+    if len(rows) > size:
+        end = rows[size - 1]
         following = Cursor(
             order, end.title_key if order == "title" else end.release, end.id
         ).encode()
     return Listing(
-        questions=_listed(session, rows[:PAGE_SIZE]),
+        questions=_listed(session, rows[:size]),
         next=following,
         total=_total(session, selection),
     )
 
 
-def list_deck(session: Session, slug: str, total: int, after: str | None = None) -> Listing:
+def list_deck(
+    session: Session, slug: str, total: int, after: str | None = None, *, size: int | None = None
+) -> Listing:
     """Return the page of a deck of `total` questions that follows `after`, in the deck's order.
+
+    A page has `size` questions, PAGE_SIZE where none is given.
 
     :raises InvalidInput: when `after` is no cursor of a deck's list
     """
+    size = size or PAGE_SIZE
     place, id = PublishedDeckMember.position, PublishedDeckMember.publication_id
     statement = (
         _columns()
@@ -220,12 +234,12 @@ def list_deck(session: Session, slug: str, total: int, after: str | None = None)
         if cursor.order != "deck":
             raise _damaged()
         statement = statement.where(tuple_(place, id) > tuple_(cursor.key, cursor.id))
-    rows = session.execute(statement.order_by(place, id).limit(PAGE_SIZE + 1)).all()
+    rows = session.execute(statement.order_by(place, id).limit(size + 1)).all()
     following = None
-    if len(rows) > PAGE_SIZE:
-        end = rows[PAGE_SIZE - 1]
+    if len(rows) > size:
+        end = rows[size - 1]
         following = Cursor("deck", end.position, end.id).encode()
-    return Listing(_listed(session, rows[:PAGE_SIZE]), following, total)
+    return Listing(_listed(session, rows[:size]), following, total)
 
 
 def _columns() -> Select[*tuple[Any, ...]]:
@@ -238,10 +252,19 @@ def _columns() -> Select[*tuple[Any, ...]]:
         Publication.difficulty,
         Publication.tags,
         Publication.corrections,
+        Publication.revision,
         Publication.updated_at,
         Publication.release,
         Publication.title_key,
     )
+
+
+def narrowed(
+    session: Session, ids: Sequence[int], tags: Iterable[str], difficulty: Difficulty | None
+) -> list[int]:
+    """Return those of some publications' ids that have all the tags and the difficulty."""
+    kept = select(Publication.id).where(Publication.id.in_(ids), *_criteria(tags, difficulty))
+    return list(session.scalars(kept))
 
 
 def _criteria(tags: Iterable[str], difficulty: Difficulty | None) -> list[ColumnElement[bool]]:
@@ -271,6 +294,7 @@ def _listed(session: Session, rows: Sequence[Row[Any]]) -> list[Listed]:
     numbers = latest_corrections(session, [row.uid for row in rows if row.corrections])
     return [
         Listed(
+            uid=row.uid,
             slug=row.slug,
             stem=row.stem,
             summary=row.summary,
@@ -278,6 +302,7 @@ def _listed(session: Session, rows: Sequence[Row[Any]]) -> list[Listed]:
             tags=row.tags,
             updated_at=row.updated_at,
             correction=numbers.get(row.uid),
+            revision=row.revision,
         )
         for row in rows
     ]

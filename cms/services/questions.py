@@ -19,7 +19,8 @@ from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
 from cms.models import Answer, Change, Correction, Question, Revision, Tag, User, new_uid
 from cms.services import news
-from cms.services.addresses import free_slug, slug_owners
+from cms.services.addresses import RESERVED, free_slug, slug_owners
+from cms.services.aliases import current_uids, living_uids
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
@@ -59,6 +60,7 @@ def create(
     """
     require(by, Role.contributor, "write questions")
     content = checked(content)
+    content.tags = current_uids(session, content.tags)
     uid = content.uid or new_uid()
     content = replace(content, uid=uid, slug=content.slug or free_slug(session, content.stem, uid))
     _refuse_taken(session, content)
@@ -102,6 +104,7 @@ def save(
     if question.merged_into_id is not None:
         raise WrongState(MERGED)
     content = checked(replace(content, uid=question.uid, slug=content.slug or question.slug))
+    content.tags = current_uids(session, content.tags)
     current = content_of(question)
     if same(content, current):
         return None
@@ -151,12 +154,13 @@ def restore(
 ) -> Revision | None:
     """Make an earlier revision's content the newest one; the address stays as it is.
 
-    Tags that were deleted since are left out. None if nothing would change.
+    Tags that were deleted since are left out, merged ones are what they became.
+    None if nothing would change.
     """
     told = f"Restored revision {number}"
     summary = normalize_line(summary)[:SUMMARY_LIMIT]
     content = revision_content(session, question, number)
-    known = sorted(session.scalars(select(Tag.uid).where(Tag.uid.in_(content.tags))))
+    known = sorted(set(living_uids(session, content.tags).values()))
     return save(
         session,
         question,
@@ -310,7 +314,10 @@ def taken_faults(session: Session, contents: Sequence[Content]) -> dict[str, lis
     for content in contents:
         assert content.uid is not None
         if content.slug and slugs.get(content.slug, set()) - {content.uid}:
-            problem = f"'{content.slug}' is, or was, another question's address. Choose another."
+            whose = (
+                "a page of the site" if content.slug in RESERVED else "another question's address"
+            )
+            problem = f"'{content.slug}' is, or was, {whose}. Choose another."
             found[content.uid].append(("slug", problem))
         for index, answer in enumerate(content.answers):
             if answer.uid and owners.get(answer.uid, content.uid) != content.uid:

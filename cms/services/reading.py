@@ -29,6 +29,7 @@ from cms.models import (
 )
 from cms.services import search
 from cms.services.rendered import Rendered, RenderedCorrection, render_correction
+from cms.services.terms import words
 from cms.vocabulary import ChangeKind, Difficulty
 
 # A merged question may have been merged into one that was merged later; a chain
@@ -59,6 +60,8 @@ class Counts:
 class PublicQuestion:
     """A live question; `document` is its Item as JSON text."""
 
+    id: int
+    uid: str
     slug: str
     stem: str
     difficulty: Difficulty | None
@@ -157,6 +160,8 @@ def find_question(session: Session, slug: str) -> PublicQuestion | Withdrawn | M
 def _live(session: Session, slug: str) -> PublicQuestion | None:
     row = session.execute(
         select(
+            Publication.id,
+            Publication.uid,
             Publication.slug,
             Publication.stem,
             Publication.difficulty,
@@ -169,6 +174,8 @@ def _live(session: Session, slug: str) -> PublicQuestion | None:
     if row is None:
         return None
     return PublicQuestion(
+        id=row.id,
+        uid=row.uid,
         slug=row.slug,
         stem=row.stem,
         difficulty=row.difficulty,
@@ -212,9 +219,9 @@ def _address(session: Session, uid: str) -> Moved | None:
 
 def suggestions(session: Session, slug: str, limit: int = 5) -> list[Suggestion]:
     """Return questions that have the longest words of a slug, fewer words where none has all."""
-    words = sorted(search.words(slug), key=len, reverse=True)[:3]
-    while words:
-        if ids := search.ranked(session, Publication, " ".join(words))[:limit]:
+    longest = sorted(words(slug), key=len, reverse=True)[:3]
+    while longest:
+        if ids := search.ranked(session, Publication, " ".join(longest))[:limit]:
             rows = session.execute(
                 select(Publication.id, Publication.slug, Publication.stem).where(
                     Publication.id.in_(ids)
@@ -224,7 +231,7 @@ def suggestions(session: Session, slug: str, limit: int = 5) -> list[Suggestion]
                 Suggestion(row.slug, row.stem)
                 for row in sorted(rows, key=lambda row: ids.index(row.id))
             ]
-        words.pop()
+        longest.pop()
     return []
 
 

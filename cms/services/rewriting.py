@@ -7,7 +7,7 @@ transaction. Its callers check beforehand who may do so and what is asked.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from cms.models import (
     new_uid,
     question_tag,
 )
+from cms.services.aliases import living_uids
 from cms.services.chunks import chunks
 from cms.services.content import derived, source_values
 from cms.services.warnings import settle_all
@@ -175,7 +176,7 @@ def restore_texts(
     """
     questions = list(numbers)
     texts = numbered_contents(session, {each.id: number for each, number in numbers.items()})
-    _refuse_lost_tags(session, texts.values())
+    texts = _with_living_tags(session, texts)
     current = current_contents(session, questions)
     rewrite(
         session,
@@ -189,13 +190,19 @@ def restore_texts(
     )
 
 
-def _refuse_lost_tags(session: Session, texts: Iterable[Content]) -> None:
-    uids = {uid for text in texts for uid in text.tags}
-    if uids - set(session.scalars(select(Tag.uid).where(Tag.uid.in_(uids)))):
+def _with_living_tags(session: Session, texts: Mapping[int, Content]) -> dict[int, Content]:
+    """Return texts of the past with the tags that merged ones became."""
+    uids = {uid for text in texts.values() for uid in text.tags}
+    living = living_uids(session, uids)
+    if uids - living.keys():
         raise WrongState(
             "A tag that these questions had was deleted since, so this cannot be undone. "
             "Nothing was undone."
         )
+    return {
+        key: replace(text, tags=sorted({living[uid] for uid in text.tags}))
+        for key, text in texts.items()
+    }
 
 
 def _put_text(question: Question, before: Content, after: Content) -> None:

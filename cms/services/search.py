@@ -1,90 +1,113 @@
 """Full-text search over the working copy and the shelf: FTS5 on SQLite, tsvector on PostgreSQL.
 
-Any string is a safe query: it is cut into words here, and the database never
-sees its punctuation. Names that are mostly punctuation ('C++', '.NET') become
-words before indexing and before querying alike.
+Any string is a safe query: `cms.services.terms` cuts it into words, and the
+database never sees its punctuation.
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, literal, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TextClause,
+    exists,
+    literal,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from cms.models import Publication, Question
+from cms.services.terms import Term, parse
 
-# PostgreSQL's tsvector holds 1 MB; more text than this adds nothing to a search.
-INDEX_LIMIT = 100_000
-# A longer query than this is no question.
-QUERY_LIMIT = 400
 # Ranking reads every hit: a very common word must not rank the whole bank.
 RANKED_LIMIT = 1_000
+# So many hits are looked up one by one; of more, a list finds enough as it goes along.
+LOOKED_UP = 5_000
 
-_NAMES = (
-    (re.compile(r"\bc\+\+", re.IGNORECASE), "cplusplus"),
-    (re.compile(r"\bc#", re.IGNORECASE), "csharp"),
-    (re.compile(r"\bf#", re.IGNORECASE), "fsharp"),
-    (re.compile(r"(?<!\w)\.net\b", re.IGNORECASE), "dotnet"),
-    (re.compile(r"\b(\w+)\.js\b", re.IGNORECASE), r"\1js"),
-)
-# Without one of these characters no name is mostly punctuation.
-_MARKS = frozenset("+#.")
-_WORD = re.compile(r"[^\W_]+")
-
-
-def index_text(parts: Iterable[str]) -> str:
-    """Return the text to index: `parts` joined and folded, within bounds."""
-    return _folded("\n".join(part for part in parts if part)[:INDEX_LIMIT])[:INDEX_LIMIT]
-
-
-def words(query: str) -> list[str]:
-    """Return the words of a query, in order, at most 16 of 64 characters each."""
-    return [word[:64] for word in _WORD.findall(_folded(query[:QUERY_LIMIT]))][:16]
+Table = type[Question] | type[Publication]
 
 
 def matches(
     session: Session,
-    table: type[Question] | type[Publication],
+    table: Table,
     query: str,
     *,
     within: tuple[int, int] | None = None,
 ) -> Select[int]:
-    """Return a select of the ids whose text has every word of `query`, the last as a prefix.
+    """Return a select of the ids whose text has every term of `query`, the last as a prefix.
 
     `within` is the least and the greatest id to look at: reading a few ids costs
     little then, however common the words are. A query without words matches nothing.
     """
-    found = words(query)
-    if not found:
-        return select(table.id).where(literal(False))
+    statement = _matching(session, table, parse(query))
+    return statement if within is None else statement.where(_key(session, table).between(*within))
+
+
+def newest(session: Session, table: Table, query: str, limit: int) -> list[int]:
+    """Return at most `limit` ids of `matches`, the highest first, without ranking them."""
+    statement = _matching(session, table, parse(query))
+    return list(session.scalars(statement.order_by(_key(session, table).desc()).limit(limit)))
+
+
+def has_any(session: Session, table: Table, terms: Sequence[Term]) -> bool:
+    """Whether any text has all of these terms."""
+    return session.scalar(_matching(session, table, terms).limit(1)) is not None
+
+
+def holds(session: Session, table: Table, query: str) -> ColumnElement[bool]:
+    """Return a condition on rows of `table`: the text has every term of `query`.
+
+    Where few rows match, their ids are found first. Where many do, each row is
+    asked as a list comes to it, and the list is full before it has asked many:
+    to find a million ids first would cost more than all the rest.
+    """
+    terms = parse(query)
+    if session.get_bind().dialect.name != "sqlite" or not terms:
+        # PostgreSQL knows how common a word is, and chooses by itself.
+        return table.id.in_(_matching(session, table, terms))
+    some = _matching(session, table, terms).limit(LOOKED_UP)
+    ids = list(session.scalars(some))
+    if len(ids) < LOOKED_UP:
+        return table.id.in_(_matching(session, table, terms))
     name = table.__tablename__
-    if session.get_bind().dialect.name == "sqlite":
-        key: ColumnElement[int] = literal_column("rowid")
-        statement = (
-            select(key.label("id"))
-            .select_from(text(f"{name}_search"))
-            .where(text(f"{name}_search MATCH :terms").bindparams(terms=_fts5(found)))
-        )
-    else:
-        key = table.__table__.c.id
-        statement = select(key).where(
-            text(f"{name}.search_vector @@ to_tsquery('simple', :terms)").bindparams(
-                terms=_tsquery(found)
+    return exists(
+        select(literal(1))
+        .select_from(text(f"{name}_search"))
+        .where(
+            text(f"{name}_search MATCH :terms AND {name}_search.rowid = {name}.id").bindparams(
+                terms=_fts5(terms)
             )
         )
-    return statement if within is None else statement.where(key.between(*within))
+    )
 
 
-def ranked(session: Session, table: type[Question] | type[Publication], query: str) -> list[int]:
-    """Return at most RANKED_LIMIT matching ids, the best match first, then the newest.
+def ranked(session: Session, table: Table, query: str) -> list[int]:
+    """Return at most RANKED_LIMIT matching ids: the best match first, then the newest.
 
-    Where more match, the newest of them are ranked: a search reads a bounded
-    number of rows, whatever the word.
+    What holds the words and the names just as they were typed comes before what
+    has longer words, or the words of a name in a sentence. Where more match, the
+    newest of them are ranked: a search reads a bounded number of rows, whatever
+    the word.
     """
-    found = words(query)
-    if not found:
+    terms = parse(query)
+    if not terms:
         return []
+    exact = [_exact(term) for term in terms]
+    found = _ranked(session, table, exact)
+    if exact == terms or len(found) >= RANKED_LIMIT:
+        return found
+    loose = _ranked(session, table, terms)
+    return list(dict.fromkeys([*found, *loose]))[:RANKED_LIMIT]
+
+
+def _exact(term: Term) -> Term:
+    """Return the term as it was typed: a name as the one word for it, no word as a prefix."""
+    return Term((term.name,) if term.name else term.words, term.written, term.name, term.quoted)
+
+
+def _ranked(session: Session, table: Table, terms: Sequence[Term]) -> list[int]:
     name = table.__tablename__
     if session.get_bind().dialect.name == "sqlite":
         # The scores are taken in the inner scan: an outer MATCH would scan once for each row.
@@ -92,7 +115,7 @@ def ranked(session: Session, table: type[Question] | type[Publication], query: s
             f"SELECT rowid FROM (SELECT rowid, bm25({name}_search) AS score"  # noqa: S608
             f" FROM {name}_search WHERE {name}_search MATCH :terms"
             " ORDER BY rowid DESC LIMIT :limit) ORDER BY score, rowid DESC"
-        ).bindparams(terms=_fts5(found), limit=RANKED_LIMIT)
+        ).bindparams(terms=_fts5(terms), limit=RANKED_LIMIT)
     else:
         statement = text(
             "WITH hit AS MATERIALIZED ("  # noqa: S608
@@ -100,27 +123,37 @@ def ranked(session: Session, table: type[Question] | type[Publication], query: s
             " WHERE search_vector @@ to_tsquery('simple', :terms) ORDER BY id DESC LIMIT :limit)"
             " SELECT id FROM hit"
             " ORDER BY ts_rank_cd(search_vector, to_tsquery('simple', :terms), 1) DESC, id DESC"
-        ).bindparams(terms=_tsquery(found), limit=RANKED_LIMIT)
+        ).bindparams(terms=_tsquery(terms), limit=RANKED_LIMIT)
     return list(session.scalars(statement))
 
 
-def _folded(written: str) -> str:
-    """Return text without case and accents, with names of punctuation as words.
-
-    Both databases then find the same words, whatever their own folding.
-    """
-    if not _MARKS.isdisjoint(written):
-        for pattern, word in _NAMES:
-            written = pattern.sub(word, written)
-    if written.isascii():
-        return written.lower()
-    decomposed = unicodedata.normalize("NFKD", written).casefold()
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+def _key(session: Session, table: Table) -> ColumnElement[int]:
+    if session.get_bind().dialect.name == "sqlite":
+        return literal_column("rowid")
+    return table.__table__.c.id
 
 
-def _fts5(found: list[str]) -> str:
-    return " ".join(f'"{word}"' for word in found) + "*"
+def _matching(session: Session, table: Table, terms: Sequence[Term]) -> Select[int]:
+    if not terms:
+        return select(table.id).where(literal(False))
+    name, key = table.__tablename__, _key(session, table)
+    if session.get_bind().dialect.name == "sqlite":
+        condition: TextClause = text(f"{name}_search MATCH :terms")
+        statement = select(key.label("id")).select_from(text(f"{name}_search"))
+        return statement.where(condition.bindparams(terms=_fts5(terms)))
+    condition = text(f"{name}.search_vector @@ to_tsquery('simple', :terms)")
+    return select(key).where(condition.bindparams(terms=_tsquery(terms)))
 
 
-def _tsquery(found: list[str]) -> str:
-    return " & ".join(f"'{word}'" for word in found) + ":*"
+def _fts5(terms: Sequence[Term]) -> str:
+    phrases = (f'"{" ".join(term.sought)}"{"*" if term.prefix else ""}' for term in terms)
+    return " AND ".join(phrases)
+
+
+def _tsquery(terms: Sequence[Term]) -> str:
+    phrases = []
+    for term in terms:
+        quoted = [f"'{word}'" for word in term.sought]
+        quoted[-1] += ":*" if term.prefix else ""
+        phrases.append(f"({' <-> '.join(quoted)})")
+    return " & ".join(phrases)

@@ -26,12 +26,15 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services import deckmembers
+from cms.services.aliases import all_tag_slugs, heads_of
+from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
 from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of
+from cms.services.spelling import WordCount, count_words
 from cms.services.verify.samples import proofs
 from cms.text import title_key
 from cms.vocabulary import ChangeKind
@@ -54,10 +57,12 @@ def refresh(
     """
     tags = _TagTree(session)
     touched: set[str] = set()
+    words = WordCount()
     uids: list[str] = []
     for ids in chunks(question_ids):
-        uids += _refresh_chunk(session, ids, release, what, tags, touched, anew=anew)
+        uids += _refresh_chunk(session, ids, release, what, tags, touched, words, anew=anew)
     count_tags(session, touched, tags)
+    count_words(session, words.change)
     keep_decks(session, release, uids)
 
 
@@ -74,6 +79,7 @@ def withdraw(
     Those of `purged` questions say nothing but the address and the reason.
     """
     touched: set[str] = set()
+    words = WordCount()
     gone = ChangeKind.purged if purged else ChangeKind.retired
     for some in chunks(questions):
         uids = [question.uid for question in some]
@@ -88,6 +94,7 @@ def withdraw(
                 select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
             )
         )
+        words.take(_search_texts(session, ids))
         deckmembers.leave(session, release, ids)
         session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
@@ -123,6 +130,7 @@ def withdraw(
             ],
         )
     count_tags(session, touched, _TagTree(session))
+    count_words(session, words.change)
     keep_decks(session, release, [question.uid for question in questions])
 
 
@@ -133,10 +141,14 @@ def _refresh_chunk(
     what: ChangeKind,
     tags: "_TagTree",
     touched: set[str],
+    words: WordCount,
     *,
     anew: bool,
 ) -> list[str]:
-    """Refresh some questions and return their uids; the tags they have or had join `touched`."""
+    """Refresh some questions and return their uids.
+
+    The tags that they have or had join `touched`, their words `words`.
+    """
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
         .join(
@@ -167,8 +179,10 @@ def _refresh_chunk(
     runs = proofs(session, ids)
     publications: list[dict[str, Any]] = []
     tagged: dict[str, set[str]] = {}
+    parts: dict[str, list[str]] = {}
     for row in rows:
         before = held.get(row.uid)
+        was = msgspec.json.decode(before.document, type=Item) if before else None
         content = msgspec.json.decode(row.content, type=Content)
         origin = origins.get(row.id)
         item = Item(
@@ -182,7 +196,13 @@ def _refresh_chunk(
             updated_at=release.at,
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
-        publications.append(_publication(item, before, runs.get(row.id, {}), anew=anew))
+        parts[row.uid] = changed_parts(was, item) if was else []
+        publications.append(
+            _publication(item, before and before.id, was, runs.get(row.id, {}), anew=anew)
+        )
+    remade = [row for row in publications if "search_text" in row]
+    words.take(_search_texts(session, [row["id"] for row in remade if "id" in row]))
+    words.add(row["search_text"] for row in remade)
     _put_publications(session, publications)
     placed = dict(
         session.execute(
@@ -196,14 +216,22 @@ def _refresh_chunk(
     session.execute(
         insert(Change),
         [
-            {"release": release.number, "uid": row.uid, "what": what, "revision": row.number}
+            {
+                "release": release.number,
+                "uid": row.uid,
+                "what": what,
+                "revision": row.number,
+                "parts": parts[row.uid],
+            }
             for row in rows
         ],
     )
     return uids
 
 
-def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[str, Any]:
+def _publication(
+    item: Item, held_id: int | None, held: Item | None, proofs: Proofs, *, anew: bool
+) -> dict[str, Any]:
     """Return the row of an item, with the id of the one that is held.
 
     Where that one's text reads the same, what is made of the text alone is left
@@ -222,8 +250,8 @@ def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[s
         "updated_at": item.updated_at,
     }
     if held is not None:
-        row["id"] = held.id
-        if not anew and reads_the_same(item, msgspec.json.decode(held.document, type=Item)):
+        row["id"] = held_id
+        if not anew and reads_the_same(item, held):
             return row
     return row | {
         "stem": item.stem,
@@ -232,6 +260,10 @@ def _publication(item: Item, held: Any, proofs: Proofs, *, anew: bool) -> dict[s
         "search_text": searchable(item),
         "corrections": len(item.corrections),
     }
+
+
+def _search_texts(session: Session, ids: Sequence[int]) -> Iterable[str]:
+    return session.scalars(select(Publication.search_text).where(Publication.id.in_(ids)))
 
 
 def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -296,22 +328,25 @@ class _TagTree:
             row.slug: row
             for row in session.execute(select(Tag.uid, Tag.slug, Tag.name, Tag.description))
         }
-        self.slugs = {row.uid: slug for slug, row in self.by_slug.items()}
+        self.slugs = all_tag_slugs(session)
 
     @staticmethod
     def with_ancestors(slugs: Iterable[str]) -> set[str]:
         """Return these paths and every path above them."""
-        found: set[str] = set()
-        for slug in slugs:
-            parts = slug.split("/")
-            found.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        return found
+        return {path for slug in slugs for path in heads_of(slug)}
 
 
 def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = None) -> None:
-    """Bring the published tags with these paths up to date: their names and their counts."""
+    """Bring the published tags with these paths up to date: their names and their counts.
+
+    The address of a public tag is no redirect any more, whatever was there before.
+    """
     tags = tags or _TagTree(session)
-    for some in chunks(sorted(slugs)):
+    rounds = list(chunks(sorted(slugs)))
+    # All go before one comes: a tag that moved has one row, at its new path.
+    for some in rounds:
+        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
+    for some in rounds:
         counts = dict(
             session.execute(
                 select(PublicationTag.tag, func.count())
@@ -319,7 +354,6 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
                 .group_by(PublicationTag.tag)
             ).all()
         )
-        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
         rows = [
             {
                 "slug": slug,
@@ -333,3 +367,8 @@ def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = N
         ]
         if rows:
             session.execute(insert(PublishedTag), rows)
+            addressed = SlugRedirect.slug.in_(counts)
+            session.execute(
+                delete(SlugRedirect).where(SlugRedirect.what == "tag", addressed),
+                execution_options={"synchronize_session": False},
+            )

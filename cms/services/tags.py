@@ -1,33 +1,40 @@
 """Tags: a tree by path. Renaming a published one is a release, and its old path redirects."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, WrongState
 from cms.formats.checks import tag_faults
-from cms.formats.item import TagItem
+from cms.formats.item import SLUG_LIMIT, TagItem
 from cms.formats.normalizing import normalized_tag
 from cms.models import (
     Publication,
     PublicationTag,
     PublishedTag,
     Question,
+    Release,
     SlugRedirect,
     Tag,
+    TagAlias,
     User,
     new_uid,
     question_tag,
 )
 from cms.services import shelf
+from cms.services.aliases import current_paths, forget_paths, heads_of, living_uids
 from cms.services.audit import record
-from cms.services.decks import keep_decks, naming_tags, rename_tags
+from cms.services.chunks import chunks
+from cms.services.deckfilters import naming_tags
+from cms.services.decks import keep_decks, rename_tags
 from cms.services.permissions import require
 from cms.services.releases import open_release
 from cms.vocabulary import ChangeKind, Role
+
+_APART = {"synchronize_session": False}
 
 
 def resolve(
@@ -40,39 +47,63 @@ def resolve(
 ) -> dict[str, Tag]:
     """Return the tag of each path; missing ones are made, with their ancestors.
 
-    `described` gives names, descriptions and uids to those that are made.
+    A path that a merged tag had means the survivor. `described` gives names,
+    descriptions and uids to those that are made; a tag that the bank knows by its
+    uid is there already, wherever it is now.
 
     :raises InvalidContent: when a path cannot be a tag's
     """
     require(by, Role.contributor, "use tags")
     items = {tag.slug: normalized_tag(tag) for tag in described}
-    wanted = list(dict.fromkeys([*slugs, *items]))
+    known = living_uids(session, [item.uid for item in items.values() if item.uid])
+    new = [slug for slug, item in items.items() if item.uid not in known]
+    wanted = list(dict.fromkeys([*slugs, *new]))
     for slug in wanted:
         found = list(tag_faults(items.get(slug, TagItem(slug=slug))))
         if found:
             raise InvalidContent([("tags", found[0][1])])
-    tags = {tag.slug: tag for tag in session.scalars(select(Tag))}
-    uids = {tag.uid for tag in tags.values()}
-    for slug in sorted(wanted):
-        parts = slug.split("/")
-        for depth in range(1, len(parts) + 1):
-            path = "/".join(parts[:depth])
-            if path in tags:
-                continue
-            item = items.get(path, TagItem(slug=path))
-            tag = Tag(
-                uid=item.uid if item.uid and item.uid not in uids else new_uid(),
-                slug=path,
-                name=item.name or _name(path),
-                description=item.description,
-                parent=tags.get("/".join(parts[: depth - 1])),
-            )
-            session.add(tag)
-            tags[path] = tag
-            uids.add(tag.uid)
-            record(session, by=by, at=at, action="tag.create", about=f"tag:{tag.uid}", slug=path)
+    current = current_paths(session, wanted)
+    tags = _make(session, current.values(), items, by=by, at=at)
+    return {slug: tags[current[slug]] for slug in wanted}
+
+
+def _make(
+    session: Session,
+    paths: Iterable[str],
+    items: Mapping[str, TagItem],
+    *,
+    by: User | None,
+    at: datetime,
+) -> dict[str, Tag]:
+    """Return the tags at these paths and above them; missing ones are made as `items` say."""
+    wanted = sorted({head for path in paths for head in heads_of(path)})
+    tags: dict[str, Tag] = {}
+    for some in chunks(wanted):
+        # Held until the end: nobody merges them away before they are used.
+        held = select(Tag).where(Tag.slug.in_(some)).order_by(Tag.id)
+        for tag in session.scalars(held.with_for_update(read=True, key_share=True)):
+            tags[tag.slug] = tag
+    missing = [path for path in wanted if path not in tags]
+    if not missing:
+        return tags
+    asked = [item.uid for path in missing if (item := items.get(path)) and item.uid]
+    taken = set(living_uids(session, asked))
+    for path in missing:
+        item = items.get(path, TagItem(slug=path))
+        tag = Tag(
+            uid=item.uid if item.uid and item.uid not in taken else new_uid(),
+            slug=path,
+            name=item.name or _name(path),
+            description=item.description,
+            parent=tags.get(path.rpartition("/")[0]),
+        )
+        session.add(tag)
+        tags[path] = tag
+        taken.add(tag.uid)
+        record(session, by=by, at=at, action="tag.create", about=f"tag:{tag.uid}", slug=path)
+    forget_paths(session, missing)
     session.flush()
-    return {slug: tags[slug] for slug in wanted}
+    return tags
 
 
 def save_tag(
@@ -88,7 +119,7 @@ def save_tag(
     """Make or change a tag. A new path moves its descendants along.
 
     What is public follows in one release: pages, lists and exports name the
-    new path, the old one redirects.
+    new path, the old one redirects. A path that a merged tag had is free again.
 
     :raises InvalidContent: when a field breaks a rule, or the path is taken
     """
@@ -99,28 +130,51 @@ def save_tag(
         found.append(("name", "It is empty. Name the tag as readers will see it."))
     holder = session.scalar(select(Tag).filter_by(slug=item.slug))
     if holder is not None and holder is not tag:
-        found.append(("slug", f"The tag '{item.slug}' exists already."))
+        merge = "" if tag is None else " Merge this one into it, or choose another path."
+        found.append(("slug", f"The tag '{item.slug}' exists already.{merge}"))
     if tag is not None and item.slug.startswith(f"{tag.slug}/"):
         found.append(("slug", "A tag cannot move below itself."))
     if found:
         raise InvalidContent(found)
     if tag is None:
-        return resolve(session, [item.slug], by=by, at=at, described=[item])[item.slug]
+        return _make(session, [item.slug], {item.slug: item}, by=by, at=at)[item.slug]
     before = {"slug": tag.slug, "name": tag.name, "description": tag.description}
     old = tag.slug
-    moved = _branch(session, old) if item.slug != old else [tag]
-    paths = {each.slug for each in moved}
+    moved = branch(session, old) if item.slug != old else [tag]
+    paths = {each.slug: item.slug + each.slug.removeprefix(old) for each in moved}
+    if faults := too_long(paths):
+        raise InvalidContent([("slug", faults)])
     if item.slug != old:
         parent = item.slug.rpartition("/")[0]
-        tag.parent = resolve(session, [parent], by=by, at=at)[parent] if parent else None
+        tag.parent = _make(session, [parent], {}, by=by, at=at)[parent] if parent else None
         for each in moved:
-            each.slug = item.slug + each.slug.removeprefix(old)
+            each.slug = paths[each.slug]
+        forget_paths(session, paths.values())
     tag.name = item.name
     tag.description = item.description
     record(session, by=by, at=at, action="tag.save", about=f"tag:{tag.uid}", before=before)
     session.flush()
-    _refresh_public(session, paths, {each.slug: each for each in moved}, old, tag, by=by, at=at)
+    publish_moves(
+        session,
+        old,
+        {path: each for path, each in zip(paths, moved, strict=True) if item.slug != old},
+        {*paths, *paths.values()},
+        by=by,
+        at=at,
+        summary=f"Changed the tag {tag.slug}",
+    )
     return tag
+
+
+def too_long(paths: Mapping[str, str]) -> str:
+    """Return what is wrong with the paths that tags move to, by those that they have; else ''."""
+    for old, path in paths.items():
+        if len(path) > SLUG_LIMIT:
+            return (
+                f"‘{old}’ would become ‘{path[:60]}…’, which has {len(path)} characters; the limit "
+                f"is {SLUG_LIMIT}. Shorten its path first."
+            )
+    return ""
 
 
 def delete_tag(session: Session, tag: Tag, *, by: User | None, at: datetime) -> None:
@@ -149,65 +203,96 @@ def delete_tag(session: Session, tag: Tag, *, by: User | None, at: datetime) -> 
         name=tag.name,
         description=tag.description,
     )
+    # What was merged into it means nothing any more, as it does.
+    session.execute(delete(TagAlias).where(TagAlias.tag_id == tag.id), execution_options=_APART)
     session.delete(tag)
     session.flush()
 
 
-def delete_unused(session: Session, uids: Iterable[str], *, by: User | None, at: datetime) -> None:
-    """Delete those of these tags that nothing uses, the innermost first."""
+def delete_unused(session: Session, uids: Iterable[str], *, by: User | None, at: datetime) -> int:
+    """Delete those of these tags that nothing uses, the innermost first; return how many."""
     found = session.scalars(select(Tag).where(Tag.uid.in_(list(uids)))).all()
+    count = 0
     for tag in sorted(found, key=lambda tag: -tag.slug.count("/")):
         with contextlib.suppress(WrongState):
             delete_tag(session, tag, by=by, at=at)
+            count += 1
+    return count
 
 
-def _refresh_public(
+def publish_moves(
     session: Session,
-    old_paths: set[str],
-    new_paths: dict[str, Tag],
-    old: str,
-    tag: Tag,
+    root: str,
+    moved: Mapping[str, Tag],
+    named: Iterable[str],
     *,
     by: User | None,
     at: datetime,
-) -> None:
-    """Publish a tag's change: refresh the questions below it, leave redirects, tell the decks."""
-    moves = {old + path.removeprefix(tag.slug): path for path in new_paths if tag.slug != old}
-    public = session.scalar(select(exists().where(PublishedTag.slug == old)))
+    summary: str,
+    redirected: bool = False,
+) -> Release | None:
+    """Publish a change of the tag that readers know at `root`; None if they see none.
+
+    `moved` has the tags that stand for former paths from now on: questions get their
+    paths, the former ones redirect, and decks follow. `named` are the paths whose
+    published names and counts are looked at again. `redirected` says that other
+    addresses were led elsewhere already, which is public in any case.
+    """
+    public = is_public(session, root)
+    moves = {former: tag.slug for former, tag in moved.items()}
     # Asked in any case: the decks are locked by it, and that before the release.
-    named = naming_tags(session, moves)
-    if not public and not named:
-        return
-    release = open_release(session, by=by, at=at, summary=f"Changed the tag {tag.slug}")
-    if public:
-        session.query(SlugRedirect).filter(
-            SlugRedirect.what == "tag", SlugRedirect.slug.in_(list(new_paths))
-        ).delete()
-        for former, path in moves.items():
-            session.merge(SlugRedirect(what="tag", slug=former, uid=new_paths[path].uid))
-    if public and moves:
+    naming = naming_tags(session, moves)
+    if not public and not naming and not redirected:
+        return None
+    release = open_release(session, by=by, at=at, summary=summary)
+    if public and moved:
+        _redirect(session, moved)
         ids = session.scalars(
             select(Question.id)
             .join(Publication, Publication.uid == Question.uid)
             .where(
                 Publication.id.in_(
-                    select(PublicationTag.publication_id).where(PublicationTag.tag == old)
+                    select(PublicationTag.publication_id).where(PublicationTag.tag == root)
                 )
             )
         ).all()
         shelf.refresh(session, ids, release, ChangeKind.refreshed)
-    shelf.count_tags(session, old_paths | set(new_paths))
+    shelf.count_tags(session, named)
     rename_tags(session, release, moves, at=at)
     keep_decks(session, release)
+    return release
 
 
-def _branch(session: Session, slug: str) -> list[Tag]:
-    """Return the tag with this path and all below it."""
+def is_public(session: Session, path: str) -> bool:
+    """Whether readers know a tag with this path: whether a published question has it."""
+    return bool(session.scalar(select(exists().where(PublishedTag.slug == path))))
+
+
+def _redirect(session: Session, moved: Mapping[str, Tag]) -> None:
+    """Let former paths lead to the tags that stand for them, but for those that are in use."""
+    now = {tag.slug for tag in moved.values()}
+    for some in chunks(sorted({*moved, *now})):
+        session.execute(
+            delete(SlugRedirect).where(SlugRedirect.what == "tag", SlugRedirect.slug.in_(some)),
+            execution_options=_APART,
+        )
+    rows = [
+        {"what": "tag", "slug": former, "uid": tag.uid}
+        for former, tag in moved.items()
+        if former not in now
+    ]
+    if rows:
+        session.execute(insert(SlugRedirect), rows)
+
+
+def branch(session: Session, slug: str) -> list[Tag]:
+    """Return the tag with this path and all below it, each after those above it."""
     return list(
         session.scalars(
             select(Tag)
             .where(or_(Tag.slug == slug, Tag.slug.startswith(f"{slug}/", autoescape=True)))
             .order_by(Tag.slug)
+            .execution_options(populate_existing=True)
         )
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cms.models.engine import reading
-from cms.services import duplicates
+from cms.services import duplicates, figures
 from cms.services.imports.import_jobs import plan_batch, undo_batch, write_batch
 from cms.services.imports.uploads import PLAN, UNDO, WRITE
 from cms.services.jobs import Handler
@@ -25,11 +25,27 @@ HANDLERS: Mapping[str, Handler] = {
 
 
 def tidy(engine: Engine, *, at: datetime) -> bool:
-    """Do a little of what nobody asked for and somebody may need: find likely duplicates.
+    """Do a little of what nobody asked for and somebody may need.
 
+    It counts a large bank whose figures are out of date, and finds likely duplicates.
     Returns whether there was something to do. It is no job: whatever a worker
     that died has left undone, the next one finds just as well.
     """
+    return _count(engine, at=at) or _find_duplicates(engine, at=at)
+
+
+def _count(engine: Engine, *, at: datetime) -> bool:
+    with reading(), Session(engine) as session:
+        if not figures.is_due(session, at=at):
+            return False
+        # Seconds, in which on SQLite others write.
+        counted = figures.count(session, at=at)
+    with Session(engine) as session, session.begin():
+        figures.keep(session, counted, at=at)
+    return True
+
+
+def _find_duplicates(engine: Engine, *, at: datetime) -> bool:
     with reading(), Session(engine) as session:
         if not duplicates.unsketched(session):
             return False

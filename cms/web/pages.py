@@ -10,6 +10,7 @@ earliest that a page of it can have been modified.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from flask import Flask, Response, current_app, request, url_for
 from markupsafe import Markup
 
 from cms.markup import plain_inline, render_inline
+from cms.services.snippets import highlighted
+from cms.services.terms import Term
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # Settings that a public page shows.
@@ -26,6 +29,12 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+# BibTeX counts braces, also those that TeX sees escaped.
+_TEX = str.maketrans(
+    {char: f"\\{char}" for char in "#$%&_"}
+    | {"\\": r"\textbackslash ", "^": r"\textasciicircum ", "~": r"\textasciitilde "}
+    | dict.fromkeys("{}", "")
+)
 
 
 def init_pages(app: Flask) -> None:
@@ -33,7 +42,10 @@ def init_pages(app: Flask) -> None:
     app.config["BUILD"] = build_hash(app)
     app.config["BUILT_AT"] = built_at()
     app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
-    for filter_ in (count_of, day, first_line, inline, moment, plain_inline, versions):
+    for filter_ in (
+        *(bibtex, count_of, day, first_line, inline),
+        *(marked, moment, plain_inline, versions),
+    ):
         app.add_template_filter(filter_)
     app.after_request(keep_versioned_assets)
 
@@ -95,6 +107,16 @@ def moment(value: datetime) -> Markup:
 def inline(line: str) -> Markup:
     """Return a stem, or another line in which backticks mark code, as HTML."""
     return Markup(render_inline(line))  # noqa: S704 (render_inline escapes)
+
+
+def bibtex(line: str) -> str:
+    """Return a line as the value of a BibTeX field: what TeX would run is escaped."""
+    return line.translate(_TEX)
+
+
+def marked(html: str, terms: Sequence[Term]) -> Markup:
+    """Return a stem as `inline` made it, with what was searched for in `mark` elements."""
+    return Markup(highlighted(html, terms))  # noqa: S704 (highlighted escapes)
 
 
 def count_of(number: int, noun: str) -> str:

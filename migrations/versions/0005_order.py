@@ -1,4 +1,4 @@
-"""merged tags, saved views, figures, why a source cannot be read, and what more queues look for
+"""merged tags, saved views, figures, what a change changed, and what more queues look for
 
 Revision ID: 0005
 Revises: 0004
@@ -30,6 +30,7 @@ def upgrade() -> None:
         " WHERE checked_at IS NOT NULL"
         " AND (last_status IS NULL OR last_status < 200 OR last_status >= 400)"
     )
+    op.add_column("change", sa.Column("parts", sa.JSON(), nullable=False, server_default="[]"))
     for table, name, columns, on_sqlite, on_postgresql in _WAITING:
         op.create_index(
             f"ix_{table}_{name}",
@@ -77,4 +78,5 @@ def downgrade() -> None:
         op.drop_table(table)
     for table, name, *_ in _WAITING:
         op.drop_index(f"ix_{table}_{name}", table)
+    op.drop_column("change", "parts")
     op.drop_column("source", "problem")

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from cms.formats.item import AnswerItem, SourceItem
 from cms.models import ImportBatch, ImportRow, LikelyDuplicate
+from cms.services import savedviews
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
 from cms.services.deciding import reject
@@ -86,6 +87,10 @@ def furnish(site: Site) -> dict[str, str]:
         pair = LikelyDuplicate(first_id=question.id, second_id=twin.id, similarity=90, found_at=AT)
         session.add(pair)
         pair.different_at = AT if number == 2 else None
+    for name in ("Ada", "Edith"):
+        for view, query in (("Drafts", "status=draft"), (LONG[:60], "search=x")):
+            who = site.people[name]
+            savedviews.save_view(session, view, page="desk_questions", query=query, by=who, at=AT)
     session.commit()
     here = f"questions/{question.id}/"
     answer = question.answers[1].id
@@ -116,6 +121,8 @@ def furnish(site: Site) -> dict[str, str]:
         "told apart": "duplicates/?show=different",
         "unsaved texts": "questions/unsaved/",
         "inbox": "inbox/",
+        "my views": "views/",
+        "a view": "questions/?status=draft",
         "nothing found": "questions/?search=nothingofthekind",
     }
 
@@ -165,6 +172,19 @@ def test_the_pages_that_forms_lead_to_have_no_serious_fault(
     page.goto("/admin/questions/")
     page.get_by_role("checkbox", name="Tick all").check()
     look("list with ticks")
+    page.goto("/admin/questions/?search=twin")
+    page.locator("summary", has_text="Save this view").click()
+    look("saving a view")
+    page.get_by_label("Name").fill("drafts")
+    page.get_by_role("button", name="Save the view").click()
+    expect(page.get_by_role("heading", name="Nothing was saved yet")).to_be_visible()
+    look("refused view")
+    page.goto("/admin/")
+    for table in page.locator("summary", has_text="As a table").all():
+        table.click()
+    look("figures as tables")
+    page.goto("/admin/questions/")
+    page.get_by_role("checkbox", name="Tick all").check()
     page.get_by_label("What to do").select_option("Retire")
     page.get_by_role("button", name="Go on").click()
     look("confirmation")

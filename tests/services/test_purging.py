@@ -177,6 +177,8 @@ def test_no_table_keeps_a_word_and_the_address_tells_the_reason(
             "publication_tag",
             "published_correction",
             "release",
+            "search_spelling",
+            "search_word",
             "bulk_row",
             "import_row",
             "job",

@@ -51,6 +51,7 @@ PAGES = [
     "/questions/",
     "/questions/?q=cookie&difficulty=medium&tag=flask&sort=title",
     KEPT,
+    f"{KEPT}/history",
     f"{KEPT}.json",
     f"{KEPT}.md",
     "/tags/",
@@ -381,11 +382,11 @@ def test_answers_of_every_shape(client: FlaskClient, session: Session) -> None:
     labeled = AnswerItem(label="In 2026", body="Three.")
     for number, (answers, shown) in enumerate(
         (
-            ([full], [">Answer</h2>", "<p>Two."]),
+            ([full], [">Answer\n", "<p>Two."]),
             ([short], ['<div class="short"><p>One.']),
-            ([labeled], [">In 2026</h2>", "<p>Three."]),
-            ([full, short], ['<div class="short"><p>One.', ">Full answer</h2>", "<p>Two."]),
-            ([full, labeled], [">Answer</h2>", "<p>Two.", ">In 2026</h2>", "<p>Three."]),
+            ([labeled], [">In 2026\n", "<p>Three."]),
+            ([full, short], ['<div class="short"><p>One.', ">Full answer\n", "<p>Two."]),
+            ([full, labeled], [">Answer\n", "<p>Two.", ">In 2026\n", "<p>Three."]),
         )
     ):
         make_published(session, f"Number {number}?", answers=answers)

@@ -30,8 +30,8 @@ EXTENSIONS = [each.extension for each in FORMATS.values() if each.write]
 
 
 def titles(page: str) -> list[str]:
-    """The addresses of the listed questions."""
-    return re.findall(r'class="title" href="([^"]+)"', page)
+    """The addresses of the listed questions, without the deck by which they are reached."""
+    return re.findall(r'class="title" href="([^"?]+)', page)
 
 
 def history(page: str) -> list[str]:

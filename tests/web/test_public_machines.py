@@ -372,7 +372,7 @@ def test_an_empty_bank_has_feeds_and_a_sitemap(client: FlaskClient) -> None:
     for path in ("/feed.atom", "/corrections/feed.atom"):
         feed = feedparser.parse(client.get(path).data)
         assert (feed.bozo, feed.entries) == (False, [])
-    assert client.get("/sitemap.xml").text.count("<loc>") == 6
+    assert client.get("/sitemap.xml").text.count("<loc>") == 7
 
 
 def test_feeds_stand_on_the_host_that_was_asked_where_no_address_is_set(
@@ -435,7 +435,7 @@ def test_a_crawler_finds_every_page_by_the_sitemap(
         assert pages[f"/questions/{last.slug}"] == pages["/decks/flask"] == AT
         tags = {"/tags/flask": None, "/tags/flask/basics": None, "/tags/flask/sessions": None}
         assert tags.items() <= pages.items()
-        lists = {"/", "/questions/", "/tags/", "/decks/", "/corrections/", "/export/"}
+        lists = {"/", "/questions/", "/tags/", "/decks/", "/study/", "/corrections/", "/export/"}
         assert lists <= pages.keys()
         assert len(pages) == len(lists) + len(tags) + len(["http"]) + 1 + 4 + 1
 

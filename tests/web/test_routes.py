@@ -26,6 +26,7 @@ from cms.services import (
     inbox,
     publishing,
     questions,
+    savedviews,
     scheduling,
 )
 from cms.services.imports import uploads
@@ -128,6 +129,10 @@ def tag(session: Session) -> dict[str, Any]:
     return {"id": made.tags[0].id}
 
 
+def tags_to_merge(session: Session) -> dict[str, Any]:
+    return {"id": tag(session)["id"], "survivor": tag(session)["id"]}
+
+
 def correction(session: Session) -> dict[str, Any]:
     question = make_question(session, f"Is this wrong {next(_numbers)}?")
     opened = corrections.open_correction(
@@ -184,6 +189,15 @@ def note(session: Session) -> dict[str, Any]:
     to = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
     inbox.notify(session, [to.id], NotificationKind.mention, by=None, at=AT)
     [made] = inbox.notes(session, to, limit=1)
+    return {"key": made.id}
+
+
+def saved_view(session: Session) -> dict[str, Any]:
+    """A view of somebody who is none of the roles' accounts."""
+    by = accounts.add_user(session, f"Somebody {next(_numbers)}", Role.editor, by=None, at=AT)
+    made = savedviews.save_view(
+        session, "Theirs", page="desk_questions", query="status=draft", by=by, at=AT
+    )
     return {"key": made.id}
 
 
@@ -294,6 +308,7 @@ ROUTES: dict[str, Route] = {
     "public.home": get(ALL),
     "public.questions": get(ALL),
     "public.question": get(ALL, public_question),
+    "public.question_history": get(ALL, public_question),
     "public.question_json": get(ALL, public_question),
     "public.question_markdown": get(ALL, public_question),
     "public.tags": get(ALL),
@@ -318,6 +333,17 @@ ROUTES: dict[str, Route] = {
     "public.readyz": get(ALL),
     # The desk.
     "admin.index": get(DESK),
+    "admin.count": post(DESK_DONE),
+    "desk_views.index_view": get(DESK),
+    "desk_views.save": post(
+        DESK_DONE, unique, page="desk_questions", query="status=draft", name="View {number}"
+    ),
+    # Nobody finds the view of somebody else.
+    "desk_views.update": post(
+        DESK_DONE, saved_view, page="desk_questions", query="status=draft", key="{key}"
+    ),
+    "desk_views.rename": post((LOG_IN, 404, 404, 404), saved_view, name="Mine"),
+    "desk_views.delete": post((LOG_IN, 404, 404, 404), saved_view),
     "desk_questions.index_view": get(DESK),
     "desk_questions.create_view": both(
         DESK, DESK_KEPT, **{"stem": "Why?", "answers[0].body": "So."}
@@ -366,7 +392,9 @@ ROUTES: dict[str, Route] = {
     "desk_tags.export_list": get(DESK, exported(tag)),
     "desk_tags.suggest": get(DESK),
     "desk_tags.create_view": both(EDITORS, EDITORS_DONE, unique, slug="new-{number}", name="New"),
-    "desk_tags.edit_view": both(EDITORS, EDITORS, tag, slug="Not a path!"),
+    "desk_tags.edit_view": both(DESK, EDITORS, tag, slug="Not a path!"),
+    "desk_tags.merge": both(EDITORS, EDITORS_DONE, tags_to_merge, survivor="{survivor}"),
+    "desk_tags.unused": both(EDITORS, EDITORS_DONE),
     "desk_tags.delete": post(EDITORS_DONE, tag),
     "desk_corrections.index_view": get(DESK),
     "desk_corrections.export_list": get(DESK, exported(correction)),

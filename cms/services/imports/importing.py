@@ -17,6 +17,7 @@ from cms.formats.item import (
     Content,
     DeckItem,
     Reading,
+    TagItem,
     Upload,
 )
 from cms.models import (
@@ -29,8 +30,10 @@ from cms.models import (
     Tag,
     User,
 )
+from cms.services.aliases import tag_slugs
 from cms.services.audit import record
 from cms.services.chunks import chunks
+from cms.services.deckfilters import with_current_tags, with_paths
 from cms.services.imports.inserting import (
     add_corrections,
     add_warnings,
@@ -151,7 +154,7 @@ def write(
     for row in planned.rows:
         if row.content is not None and row.chosen:
             row.content = replace(
-                row.content, tags=sorted(tag_uids[slug] for slug in row.content.tags)
+                row.content, tags=sorted({tag_uids[slug] for slug in row.content.tags})
             )
     contents = [row.content for row in planned.rows if row.content is not None and row.chosen]
     reserved = {content.slug for content in contents if content.slug}
@@ -161,7 +164,7 @@ def write(
     # In the order in which everybody locks questions.
     for some in chunks(sorted(met, key=lambda row: row.question_id or 0)):
         _update(session, some, batch, by=by, at=at)
-    _add_decks(session, decks, at)
+    _add_decks(session, decks, planned.tags, at)
     batch.applied_at = at
     batch.made = {
         "tags": sorted(set(session.scalars(select(Tag.uid))) - held),
@@ -309,14 +312,20 @@ def new_decks(session: Session, decks: Sequence[DeckItem]) -> list[DeckItem]:
     return [deck for deck in decks if deck.slug not in held]
 
 
-def _add_decks(session: Session, decks: Sequence[DeckItem], at: datetime) -> None:
+def _add_decks(
+    session: Session, decks: Sequence[DeckItem], tags: Sequence[TagItem], at: datetime
+) -> None:
+    """Add decks. Their filters name the file's `tags`, which may have other paths here."""
+    slugs = tag_slugs(session, [tag.uid for tag in tags if tag.uid]) if decks else {}
+    paths = {tag.slug: slugs[tag.uid] for tag in tags if tag.uid in slugs}
     for deck in decks:
+        filter = with_current_tags(session, with_paths(deck.filter, paths))
         session.add(
             Deck(
                 slug=deck.slug,
                 title=deck.title,
                 description=deck.description,
-                filter=msgspec.to_builtins(deck.filter),
+                filter=msgspec.to_builtins(filter),
                 created_at=at,
                 updated_at=at,
                 members=[

@@ -21,8 +21,9 @@ from cms.formats.item import (
     Row,
     TagItem,
 )
-from cms.models import Answer, Correction, Provenance, Question, Revision, Tag
+from cms.models import Answer, Correction, Provenance, Question, Revision
 from cms.services.addresses import slug_owners
+from cms.services.aliases import all_tag_slugs, current_paths
 from cms.services.chunks import chunks
 from cms.services.content import WITH_CONTENT, content_of, decode, with_tag_slugs
 from cms.services.errata import correction_item
@@ -153,7 +154,7 @@ class _Planner:
     """The state of one planning: what the file used up so far."""
 
     def __init__(
-        self, session: Session, rows: Iterable[Row], tags: Iterable[TagItem], source: str
+        self, session: Session, rows: Sequence[Row], tags: Iterable[TagItem], source: str
     ) -> None:
         self.session = session
         self.source = source
@@ -162,13 +163,12 @@ class _Planner:
         self.slugs: set[str] = set()
         self.matched: set[int] = set()
         self.met: dict[int, str] = {}
-        slugs = dict(session.execute(select(Tag.uid, Tag.slug)).all())
+        slugs = all_tag_slugs(session)
         self.tag_slugs = slugs
-        # A tag that was renamed here is still the tag that the file means.
-        self.renamed = {
-            tag.slug: slugs[tag.uid]
-            for tag in tags
-            if tag.uid in slugs and slugs[tag.uid] != tag.slug
+        paths = {path for row in rows if row.item for path in row.item.tags}
+        # A tag that was renamed or merged here is still the tag that the file means.
+        self.paths = current_paths(session, paths) | {
+            tag.slug: slugs[tag.uid] for tag in tags if tag.uid in slugs
         }
 
     def plan(self, rows: Sequence[Row]) -> list[PlannedRow]:
@@ -248,7 +248,7 @@ class _Planner:
     ) -> PlannedRow:
         item = row.item
         assert item is not None
-        item.tags = [self.renamed.get(slug, slug) for slug in item.tags]
+        item.tags = list(dict.fromkeys(self.paths[slug] for slug in item.tags))
         planned = PlannedRow(row, RowAction.create, corrections=item.corrections)
         if item.slug is not None and "slug" not in row.drops:
             assert item.uid is not None

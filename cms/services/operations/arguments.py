@@ -13,6 +13,7 @@ from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.checks import tag_faults
 from cms.formats.item import TagItem
 from cms.models import BulkOperation, Tag, User
+from cms.services.aliases import current_paths
 from cms.services.people import find_active
 from cms.services.scheduling import refuse_past, utc_time
 from cms.services.tags import resolve
@@ -72,9 +73,11 @@ def given(
         if each == _makes(operation.verb):
             found[each] = resolve(session, [path], by=by, at=at)[path].uid
         else:
-            found[each] = session.scalar(select(Tag.uid).where(Tag.slug == path))
+            # Held until the end: nobody merges it while questions are at work.
+            held = select(Tag.uid).where(Tag.slug == path)
+            found[each] = session.scalar(held.with_for_update(read=True, key_share=True))
             if found[each] is None:
-                raise WrongState(f"The tag ‘{path}’ was deleted or renamed meanwhile.")
+                raise WrongState(f"The tag ‘{path}’ was deleted, renamed or merged meanwhile.")
     for each in DAYS:
         if each in found:
             found[each] = date.fromisoformat(found[each]) if found[each] else None
@@ -110,6 +113,11 @@ def _tag_path(session: Session, field: str, typed: str, *, made: bool) -> str:
         raise InvalidInput("Name a tag, such as flask/basics.", field=field)
     for _, problem in tag_faults(TagItem(slug=path)):
         raise InvalidInput(problem, field=field)
-    if not made and session.scalar(select(Tag.id).where(Tag.slug == path)) is None:
-        raise NotFound(f"There is no tag ‘{path}’.")
+    current = current_paths(session, [path])[path]
+    if made:
+        return current
+    if session.scalar(select(Tag.id).where(Tag.slug == path)) is None:
+        # To take the survivor off would take more off than is meant.
+        merged = f" It was merged into ‘{current}’." if current != path else ""
+        raise NotFound(f"There is no tag ‘{path}’.{merged}")
     return path

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cms.errors import WrongState
+from cms.formats.item import Content
 from cms.models import (
     Answer,
     Base,
@@ -27,6 +28,7 @@ from cms.models import (
 )
 from cms.models.base import UtcDateTime
 from cms.services.addresses import slug_owners
+from cms.services.aliases import living_uids
 from cms.services.chunks import chunks
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -90,6 +92,7 @@ def put_rows(session: Session, kept: Iterable[Rows]) -> None:
             for name, values in rows.items():
                 gathered[name] += values
         _refuse_taken(session, gathered)
+        gathered["question_tag"] = _living_tags(session, gathered)
         try:
             with session.begin_nested():
                 for name in _TABLES:
@@ -110,7 +113,7 @@ def put_rows(session: Session, kept: Iterable[Rows]) -> None:
 
 
 def _refuse_taken(session: Session, rows: Rows) -> None:
-    """Refuse what can be named: an address or a uid that is used again, a tag that is gone."""
+    """Refuse what can be named: an address or a uid that is used again."""
     questions = rows["question"]
     taken = slug_owners(session, [row["slug"] for row in questions])
     uids = [row["uid"] for row in questions]
@@ -121,17 +124,43 @@ def _refuse_taken(session: Session, rows: Rows) -> None:
                 f"‘{row['stem']}’ cannot be put back: another question has its address now. "
                 "Nothing was put back."
             )
-    tags = {row["tag_id"] for row in rows["question_tag"]}
-    if tags - set(session.scalars(select(Tag.id).where(Tag.id.in_(tags)))):
-        raise WrongState(
-            "A tag of these questions was deleted since, so they cannot be put back as they were."
-        )
     into = {row["merged_into_id"] for row in questions} - {None, *(row["id"] for row in questions)}
     if into - set(session.scalars(select(Question.id).where(Question.id.in_(into)))):
         raise WrongState(
             "The question into which one of these was merged was deleted since, so they cannot be "
             "put back as they were. Undo that first."
         )
+
+
+def _living_tags(session: Session, rows: Rows) -> list[dict[str, Any]]:
+    """Return the rows of tags with those that merged ones became, as the newest texts name them.
+
+    :raises WrongState: when a tag was deleted
+    """
+    tags = {row["tag_id"] for row in rows["question_tag"]}
+    gone = tags - set(session.scalars(select(Tag.id).where(Tag.id.in_(tags))))
+    if not gone:
+        return rows["question_tag"]
+    changed = {row["question_id"] for row in rows["question_tag"] if row["tag_id"] in gone}
+    newest = {row["id"]: row["latest_number"] for row in rows["question"] if row["id"] in changed}
+    texts = {
+        row["question_id"]: msgspec.json.decode(row["content"], type=Content).tags
+        for row in rows["revision"]
+        if newest.get(row["question_id"]) == row["number"]
+    }
+    uids = {uid for named in texts.values() for uid in named}
+    living = living_uids(session, uids)
+    if uids - living.keys():
+        raise WrongState(
+            "A tag of these questions was deleted since, so they cannot be put back as they were."
+        )
+    ids = dict(session.execute(select(Tag.uid, Tag.id).where(Tag.uid.in_(living.values()))).all())
+    kept = [row for row in rows["question_tag"] if row["question_id"] not in changed]
+    return kept + [
+        {"question_id": key, "tag_id": tag_id}
+        for key, named in texts.items()
+        for tag_id in sorted({ids[living[uid]] for uid in named})
+    ]
 
 
 def _link(session: Session, rows: Rows) -> None:

@@ -29,6 +29,7 @@ from cms.web.admin.imports import ImportsView
 from cms.web.admin.inbox import InboxView
 from cms.web.admin.operations import OperationsView
 from cms.web.admin.questions import QuestionsView
+from cms.web.admin.savedviews import SavedViewsView, init_saved_views
 from cms.web.admin.tags import TagsView
 
 
@@ -51,7 +52,9 @@ def init_admin(app: Flask) -> None:
         ImportsView(ImportBatch, "desk_imports", "imports"),
         OperationsView(BulkOperation, "desk_operations", "operations"),
         InboxView(),
+        SavedViewsView(),
         AccountsView(User, "desk_accounts", "accounts"),
         AuditView(AuditEvent, "desk_audit", "audit"),
     )
     words.init_words(app)
+    init_saved_views(app)

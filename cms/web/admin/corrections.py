@@ -23,6 +23,7 @@ from cms.web.admin.base import ListFilter, actor, find, hits, now, transaction
 from cms.web.admin.deciding import DecisionPages
 from cms.web.admin.editor import opened, rendered
 from cms.web.admin.exports import ExportedList
+from cms.web.admin.filters import WeekFilter
 from cms.web.filing import FilingForm
 
 KINDS = {
@@ -77,6 +78,8 @@ class CorrectionsView(DecisionPages, ExportedList):
             _age,
             [("new", f"at most {LATE.days} days"), ("old", f"over {LATE.days} days")],
         ),
+        WeekFilter("opened", "Filed in the week", Correction.created_at),
+        WeekFilter("decided", "Decided in the week", Correction.decided_at),
     )
     loading = (
         contains_eager(Correction.question).load_only(Question.stem),

@@ -1,4 +1,4 @@
-"""The desk's first page: my work, what waits for anybody, what happened, where a bank begins."""
+"""The desk's first page: my work, what waits, the bank in figures, where an empty one begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flask import url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import AdminIndexView, BaseView, expose
 from sqlalchemy import ColumnElement, exists, select
@@ -14,17 +14,21 @@ from sqlalchemy.orm import Session
 
 from cms.extensions import db
 from cms.models import Autosave, Correction, Notification, Question, User
-from cms.services import autosaves, inbox, mywork, queues
+from cms.services import autosaves, figures, inbox, mywork, queues
 from cms.services.permissions import may
 from cms.vocabulary import Role
-from cms.web.admin.base import GuardedView, actor
+from cms.web.admin.base import GuardedView, actor, now, transaction
+from cms.web.admin.charts import charts_of
 from cms.web.admin.inbox import WORDS, operations_of
 from cms.web.admin.kept import form_of
 from cms.web.admin.lately import lately
 from cms.web.admin.navigation import Entry, queue_entries
+from cms.web.admin.savedviews import counted_views
 
 # Rows of each pile of my work; a list has the others.
 SHOWN = 8
+COUNTED = "Counted."
+UP_TO_DATE = "The figures are up to date, or were counted less than a minute ago."
 
 
 class Unsaved(NamedTuple):
@@ -66,6 +70,8 @@ class Dashboard(GuardedView, AdminIndexView):
         session = db.session()
         waiting = queue_entries(session, actor())
         work = piles(session, actor())
+        counted = figures.current(session, at=now())
+        small = figures.is_small(session)
         notes = [row for pile in work for row in pile.rows if isinstance(row, Notification)]
         return self.render(
             "admin/dashboard.html",
@@ -77,7 +83,20 @@ class Dashboard(GuardedView, AdminIndexView):
             waiting=waiting,
             lately=lately(session),
             editor=may(actor(), Role.editor),
+            views=counted_views(session, counting=small),
+            counted=counted,
+            charts=charts_of(counted) if counted else None,
+            small=small,
         )
+
+    @expose("/count", methods=("POST",))
+    def count(self) -> ResponseReturnValue:
+        """Count a large bank anew: for whoever cannot wait, or has no worker."""
+        with transaction() as session:
+            if due := figures.is_due(session, at=now()):
+                figures.keep(session, figures.count(session, at=now()), at=now())
+        flash(COUNTED if due else UP_TO_DATE, "success" if due else "info")
+        return redirect(f"{self.get_url('.index')}#figures", 303)
 
 
 def piles(session: Session, user: User) -> list[Pile]:

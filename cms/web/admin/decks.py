@@ -20,6 +20,7 @@ from cms.extensions import db
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import Deck, Publication, PublishedDeck
 from cms.services import decks, search
+from cms.services.deckfilters import filter_of
 from cms.services.permissions import may
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty, Role
@@ -266,7 +267,7 @@ def preview_of(session: Session, form: DeckForm) -> decks.Preview:
 
 def in_words(deck: Deck) -> str:
     """Return what a deck selects, in one line."""
-    filter = decks.filter_of(deck)
+    filter = filter_of(deck)
     parts = []
     if deck.members:
         parts.append(f"{len(deck.members):,} chosen")

@@ -52,7 +52,7 @@ from cms.web.admin.forms import QuestionForm
 from cms.web.admin.kept import unsaved_notice
 from cms.web.admin.presence import company
 from cms.web.admin.steps import Steps, published
-from cms.web.admin.texts import readable, says_the_same
+from cms.web.admin.texts import follow_tags, readable, says_the_same
 from cms.web.admin.warnings import marked, notes_on
 from cms.web.pages import count_of
 
@@ -258,7 +258,7 @@ def _mended(question: Question) -> str:
 
 
 def posted() -> QuestionForm:
-    return QuestionForm.posted(request.form)
+    return follow_tags(QuestionForm.posted(request.form))
 
 
 def opened(question: Question | None) -> QuestionForm:

@@ -1,9 +1,10 @@
-"""Filters of the desk's lists that are more than a choice of fixed words: people, days."""
+"""Filters of the desk's lists that are more than a choice of fixed words: people, days, weeks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 from flask import g
 from sqlalchemy import ColumnElement, select
@@ -13,6 +14,7 @@ from cms.extensions import db
 from cms.models import User
 from cms.models.accounts import name_key
 from cms.services import people
+from cms.services.figures import in_week, week_span
 from cms.web.admin.base import ListFilter, actor
 
 ME = "me"
@@ -77,3 +79,22 @@ class DayFilter(ListFilter):
 
     def refusal(self, value: str) -> str:
         return f"‘{value}’ is not a day. Write it like 2027-01-31."
+
+
+class WeekFilter(ListFilter):
+    """Rows by the ISO week (UTC) of a moment; it comes by a link from a figure."""
+
+    kind = "week"
+
+    def __init__(self, param: str, label: str, moment: InstrumentedAttribute[Any]) -> None:
+        super().__init__(param, label, lambda value: in_week(moment, value), quiet=True)
+
+    def validate(self, value: str) -> bool:
+        try:
+            week_span(value)
+        except ValueError:
+            return False
+        return True
+
+    def refusal(self, value: str) -> str:
+        return f"‘{value}’ is not a week. Write it like 2026-W47."

@@ -23,6 +23,7 @@ from cms.vocabulary import Difficulty, ImportState, RowAction
 from cms.web.admin.base import GuardedView, actor, find, transaction
 from cms.web.admin.editor import rendered
 from cms.web.admin.forms import QuestionForm
+from cms.web.admin.texts import follow_tags
 from cms.web.admin.warnings import Notes, marked, notes_of
 
 DAMAGED = "damaged"
@@ -75,7 +76,7 @@ class ImportRowPages(GuardedView):
         found = uploads.find_row(db.session(), batch, int(row) if _is_key(row) else 0)
         if request.method != "POST":
             return self._row_page(batch, found, None)
-        form = QuestionForm.posted(request.form)
+        form = follow_tags(QuestionForm.posted(request.form))
         if request.form.get("op", "save") != "save":
             form.step(request.form["op"])
             return self._row_page(batch, found, form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,7 +48,15 @@ DEEDS = {
     "deck.create": ("made the deck", "decks"),
     "deck.save": ("changed the deck", "decks"),
     "deck.delete": ("deleted the deck", "decks"),
+    "tag.create": ("made the tag", "tags"),
+    "tag.save": ("changed the tag", "tags"),
+    "tag.merge": ("merged away the tag", "tags"),
+    "tag.delete": ("deleted the tag", "tags"),
 }
+# What these were done to is known by the event alone.
+GONE = frozenset({"deck.delete", "tag.delete", "tag.merge"})
+# How a deed ends that was done to one thing.
+_NAMES_ONE = re.compile(r" (?:a correction:|the deck|the tag)$")
 # What is a line of its own, and stands for the events of all its questions.
 WHOLE = {
     "bulk": "",
@@ -109,9 +118,9 @@ def deeds(events: Iterable[AuditEvent]) -> list[Deed]:
         words, _ = DEEDS[event.action]
         if last is not None and same and last.at - event.at < ONE_SITTING:
             last.about.add(event.object)
-            last.words = words.removesuffix(" a correction:").removesuffix(" the deck")
+            last.words = _NAMES_ONE.sub("", words)
         else:
-            gone = Subject("", event.data["slug"], 0) if event.action == "deck.delete" else None
+            gone = Subject("", event.data["slug"], 0) if event.action in GONE else None
             found.append(Deed(who, event.action, words, {event.object}, event.at, gone))
     return found
 

@@ -1,17 +1,19 @@
-"""The desk's side bar: the queues with their counts, the bank, the house."""
+"""The desk's side bar: the queues with their counts, one's own views, the bank, the house."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
-from flask import current_app, request, url_for
+from flask import current_app, g, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.models import AuditEvent, User
-from cms.services import duplicates, inbox, queues
+from cms.models import AuditEvent, SavedView, User
+from cms.services import duplicates, inbox, queues, savedviews
 from cms.services.imports import uploads
 from cms.services.permissions import may
+from cms.text import normalize_line
 from cms.vocabulary import Role
 
 
@@ -48,7 +50,8 @@ HOUSE = (
     ("Accounts", "desk_accounts", Role.admin),
     ("Audit", "desk_audit", Role.editor),
 )
-
+# Views of the side bar; a page of their own has the others.
+SHOWN_VIEWS = 20
 
 DUPLICATES = "desk_duplicates.index_view"
 DUPLICATES_HINT = "Merge what asks the same, or tell it apart."
@@ -97,6 +100,41 @@ def queue_entries(session: Session, user: User) -> list[Entry]:
     return found
 
 
+def own_views(session: Session, user: User) -> list[SavedView]:
+    """Return this person's saved views, read once in a request."""
+    if "own_views" not in g:
+        g.own_views = savedviews.views_of(session, user)
+    views: list[SavedView] = g.own_views
+    return views
+
+
+def view_url(view: SavedView) -> str:
+    """Return the address of the list that a view saves."""
+    return f"{url_for(f'{view.page}.index_view')}?{view.query}"
+
+
+def view_entries(session: Session, user: User) -> list[Entry]:
+    """Return this person's views of lists that their role opens, and the page that has them all."""
+    views = own_views(session, user)
+    if not views:
+        return []
+    open_to = {endpoint for _, endpoint, role in (*BANK, *HOUSE) if may(user, role)}
+    shown = ((name, normalize_line(value)) for name, value in request.args.items())
+    here = sorted((name, value) for name, value in shown if value and name != "page")
+    found = [
+        Entry(
+            view.name,
+            view_url(view),
+            current=request.endpoint == f"{view.page}.index_view"
+            and here == sorted(parse_qsl(view.query)),
+        )
+        for view in views
+        if view.page in open_to
+    ][:SHOWN_VIEWS]
+    url = url_for("desk_views.index_view")
+    return [*found, Entry("All my views", url, current=request.blueprint == "desk_views")]
+
+
 def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
     """Return the side bar for this account, as (heading, entries)."""
     dashboard = Entry(
@@ -111,14 +149,15 @@ def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
         warm=unread > 0,
     )
     waiting = queue_entries(session, user)
-    in_queue = any(entry.current for entry in waiting)
+    views = view_entries(session, user)
+    elsewhere = any(entry.current for entry in (*waiting, *views))
 
     def tables(rows: tuple[tuple[str, str, Role], ...]) -> list[Entry]:
         return [
             Entry(
                 title,
                 url_for(f"{endpoint}.index_view"),
-                current=request.blueprint == endpoint and not in_queue,
+                current=request.blueprint == endpoint and not elsewhere,
             )
             for title, endpoint, role in rows
             if may(user, role)
@@ -127,6 +166,7 @@ def sections(session: Session, user: User) -> list[tuple[str, list[Entry]]]:
     found = [
         ("", [dashboard, notes]),
         ("Queues", waiting),
+        ("My views", views),
         ("Bank", tables(BANK)),
         ("House", tables(HOUSE)),
     ]

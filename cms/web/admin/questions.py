@@ -11,11 +11,13 @@ from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from cms.extensions import db
 from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, question_tag
-from cms.services import mywork, queues
+from cms.services import figures, mywork, queues
+from cms.services.aliases import current_paths
 from cms.services.content import LISTED
 from cms.services.search import ranked
+from cms.services.statuses import STATUSES
 from cms.services.warnings import is_open
-from cms.vocabulary import CorrectionStatus, Difficulty, Stage
+from cms.vocabulary import CorrectionStatus, Difficulty
 from cms.web.admin.base import ListFilter, Row, actor, hits
 from cms.web.admin.bulk import BulkPages
 from cms.web.admin.care import CarePages
@@ -30,23 +32,6 @@ from cms.web.admin.workflow import WorkflowPages
 # Hits of a search that come by how well they fit; the others by date.
 RANKED = 200
 
-STATUSES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
-    "draft": (
-        "draft",
-        lambda: and_(
-            Question.published_number.is_(None), Question.stage == Stage.draft, queues.alive()
-        ),
-    ),
-    "in_review": ("in review", queues.in_review),
-    "published": (
-        "published",
-        lambda: and_(Question.published_number.is_not(None), queues.alive()),
-    ),
-    "changed": ("with unpublished changes", queues.has_unpublished_changes),
-    "scheduled": ("scheduled", queues.is_scheduled),
-    "retired": ("retired", lambda: Question.retired_at.is_not(None)),
-}
-
 
 def _has_difficulty(value: str) -> ColumnElement[bool]:
     if value == "none":
@@ -55,8 +40,9 @@ def _has_difficulty(value: str) -> ColumnElement[bool]:
 
 
 def _has_tag(path: str) -> ColumnElement[bool]:
-    """Whether a question has the tag or one below it."""
+    """Whether a question has the tag or one below it; that of a merged one is the survivor's."""
     path = path.casefold()
+    path = current_paths(db.session(), [path])[path]
     below = Tag.slug.startswith(f"{path}/", autoescape=True)
     tagged = (
         select(question_tag.c.question_id)
@@ -64,6 +50,17 @@ def _has_tag(path: str) -> ColumnElement[bool]:
         .where(or_(Tag.slug == path, below))
     )
     return Question.id.in_(tagged)
+
+
+def _has_tag_itself(path: str) -> ColumnElement[bool]:
+    """Whether a question has just this tag, and not only one below it."""
+    path = path.casefold()
+    path = current_paths(db.session(), [path])[path]
+    return Question.id.in_(
+        select(question_tag.c.question_id)
+        .join(Tag, Tag.id == question_tag.c.tag_id)
+        .where(Tag.slug == path)
+    )
 
 
 def _came_by(value: str) -> ColumnElement[bool]:
@@ -158,7 +155,15 @@ class QuestionsView(
             [("drafts", "my drafts")],
             quiet=True,
         ),
+        ListFilter(
+            "untagged",
+            "Tags",
+            lambda _: figures.is_untagged(),
+            [("yes", "without a tag")],
+            quiet=True,
+        ),
         ListFilter("import", "Import number", _came_by, quiet=True),
+        ListFilter("itself", "The tag itself", _has_tag_itself, quiet=True),
     )
     loading = (LISTED, selectinload(Question.tags))
 

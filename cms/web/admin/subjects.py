@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, String, cast, select
+from sqlalchemy import Select, String, cast, func, select
 
 from cms.extensions import db
 from cms.formats.item import UID_PATTERN
@@ -20,6 +20,7 @@ from cms.models import (
     Question,
     SlugRedirect,
     Tag,
+    TagAlias,
     User,
     Withdrawal,
 )
@@ -67,6 +68,14 @@ def subjects(objects: Iterable[str]) -> dict[str, Subject]:
         if wanted[kind]
         for name, words, key in db.session.execute(statement)
     }
+    # What was merged is named as it was called, and leads to what it became.
+    merged = (
+        select(TagAlias.uid, func.coalesce(func.nullif(TagAlias.slug, ""), Tag.slug), Tag.id)
+        .join(TagAlias.tag)
+        .where(TagAlias.uid.in_(wanted["tag"]))
+    )
+    for uid, words, key in db.session.execute(merged) if wanted["tag"] else ():
+        found[f"tag:{uid}"] = Subject("tag", words, key)
     operations = select(BulkOperation).where(BulkOperation.id.in_(map(int, wanted["operation"])))
     for each in db.session.scalars(operations) if wanted["operation"] else ():
         told = VERBS[each.verb].tell(each.arguments)

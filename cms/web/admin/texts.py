@@ -9,13 +9,22 @@ from cms.extensions import db
 from cms.formats.item import Content
 from cms.models import Question
 from cms.services import diff
-from cms.services.content import revision_content, tag_slugs, with_tag_slugs
+from cms.services.aliases import current_paths, tag_slugs
+from cms.services.content import revision_content, with_tag_slugs
 from cms.web.admin.forms import QuestionForm
 
 
 def readable(content: Content) -> Content:
     """Return content with tags as slugs, for people."""
     return with_tag_slugs(content, tag_slugs(db.session(), content.tags))
+
+
+def follow_tags(form: QuestionForm) -> QuestionForm:
+    """Return a form that may be older than a merge, with the survivors for merged tags."""
+    current = current_paths(db.session(), form.tag_slugs)
+    if any(path != typed for typed, path in current.items()):
+        form.tags = ", ".join(dict.fromkeys(current.values()))
+    return form
 
 
 def revision_text(question: Question, number: int) -> Content | None:

@@ -91,15 +91,17 @@ def _of_the_page() -> dict[str, Any]:
 
 
 # The views register themselves on the blueprint.
-from cms.web.public import (  # noqa: E402
-    corrections,  # noqa: F401
-    decks,  # noqa: F401
-    exports,  # noqa: F401
-    feeds,  # noqa: F401
-    home,  # noqa: F401
-    probes,  # noqa: F401
-    questions,  # noqa: F401
-    robots,  # noqa: F401
-    sitemap,  # noqa: F401
-    tags,  # noqa: F401
+from cms.web.public import (  # noqa: E402, F401
+    corrections,
+    decks,
+    exports,
+    feeds,
+    home,
+    interviews,
+    probes,
+    questions,
+    robots,
+    sitemap,
+    study,
+    tags,
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from flask import Response, redirect, render_template, request, url_for
@@ -15,19 +17,26 @@ from cms.errors import InvalidInput, NotFound
 from cms.formats.item import Item
 from cms.formats.markdown import question_text
 from cms.markup import plain_inline
-from cms.services import listing, reading
+from cms.services import finding, neighbours, reading
+from cms.services.facets import FACETED, facets_of
 from cms.services.listing import SORTS, Selection, Sort
+from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
+from cms.services.related import related
+from cms.services.rendered import Rendered, RenderedCorrection
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
 from cms.web.public.addresses import permalink
-from cms.web.public.filters import asked_difficulty, asked_tags
+from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
 from cms.web.public.heads import Alternate, describe
 from cms.web.public.linkeddata import facts_of, question_data, w3c
 from cms.web.public.plaintext import visible_text
 
 QUERY_LIMIT = 200  # characters of a search
+CHANGES = 50  # releases on a page of a question's history
+RELATED = 5  # questions beside one
+SUGGESTED = 8  # questions while a search is typed
 
 
 @page("/questions/")
@@ -37,35 +46,61 @@ def questions(session: Session) -> ResponseReturnValue:
     unknown: list[str] = []
     for tag in selection.tags:
         try:
-            found = reading.find_tag(session, tag)
+            there = reading.find_tag(session, tag)
         except NotFound:
             unknown.append(tag)
             continue
-        if isinstance(found, Moved):
-            current = tuple(found.slug if each == tag else each for each in selection.tags)
+        if isinstance(there, Moved):
+            current = tuple(there.slug if each == tag else each for each in selection.tags)
             return redirect(address(replace(selection, tags=current)), 301)
     describe("Questions with their answers and sources.", canonical=_canonical(selection, unknown))
-    inner = max(selection.tags, key=len, default="")
+    after = request.args.get("after")
+    found = finding.find(session, selection, after)
+
+    def changed(**changes: Any) -> str:
+        return address(replace(found.selection, **changes))
+
     return render_template(
         "public/questions.html",
         selection=selection,
-        default_sort=_default_sort(selection.query),
         chips=list(_chips(selection)),
         unknown=unknown,
-        listing=listing.list_questions(session, selection, request.args.get("after")),
-        narrower=[
-            (tag, address(replace(selection, tags=(*selection.tags, tag.slug))))
-            for tag in reading.child_tags(session, inner)
-        ],
+        found=found,
+        facets=facets_of(session, found.selection),
+        trials=None if found.listing.questions else finding.what_to_try(session, found.selection),
+        bounds={"facets": FACETED, "trials": finding.COUNTED},
         address=address,
+        changed=changed,
         difficulties=Difficulty,
         sorts=[sort for sort in SORTS if sort != "relevance" or selection.query],
+    )
+
+
+@page("/questions/suggest")
+def suggest(session: Session) -> ResponseReturnValue:
+    """Return the questions for `q`, which is being typed, as a fragment: options of a list box."""
+    if "q" not in request.args:
+        # A question may have this address, too.
+        return question_page(session, "suggest")
+    query = normalize_line(request.args["q"])[:QUERY_LIMIT]
+    suggested, terms = finding.suggest(session, query, SUGGESTED)
+    return render_template(
+        "public/suggest.html",
+        suggested=suggested,
+        terms=terms,
+        query=query,
+        everything=address(Selection(query=query, sort="relevance")),
     )
 
 
 @page("/questions/<slug>")
 def question(session: Session, slug: str) -> ResponseReturnValue:
     """Show a question, or lead to where it is now."""
+    return question_page(session, slug)
+
+
+def question_page(session: Session, slug: str) -> ResponseReturnValue:
+    """Return the page of a question, or what became of it."""
     try:
         found = reading.find_question(session, slug)
     except NotFound:
@@ -75,8 +110,8 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
         return redirect(url_for("public.question", slug=found.slug), 301)
     if isinstance(found, Withdrawn):
         return render_template("public/question_withdrawn.html", question=found), 410
-    rendered = found.rendered
-    address = permalink("public.question", slug=found.slug)
+    rendered, changes = found.rendered, question_changes(session, found.uid, limit=1)
+    cited_as = permalink("public.question", slug=found.slug)
     first = visible_text(rendered.answers[rendered.short or 0].html)
     times = [
         ("article:published_time", w3c(facts_of(found).published_at)),
@@ -85,7 +120,7 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
     ]
     describe(
         first or plain_inline(found.stem),
-        canonical=address,
+        canonical=cited_as,
         kind="article",
         times=times,
         alternates=[
@@ -95,7 +130,49 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
         data=question_data(found),
     )
     return render_template(
-        "public/question.html", question=found, rendered=rendered, permalink=address
+        "public/question.html",
+        question=found,
+        rendered=rendered,
+        errata=_errata_by_answer(rendered),
+        changed=changes[0] if changes else None,
+        way=neighbours.way_through(
+            session,
+            found.id,
+            deck=request.args.get("deck"),
+            tag=request.args.get("tag"),
+            tags=found.tags,
+        ),
+        related=related(session, found.id, found.stem, found.tags, RELATED),
+        permalink=cited_as,
+    )
+
+
+def _errata_by_answer(rendered: Rendered) -> dict[str, list[RenderedCorrection]]:
+    """Return the errata by the uid of the answer that they are about; '' for those of no answer."""
+    known = {answer.uid for answer in rendered.answers}
+    found: dict[str, list[RenderedCorrection]] = defaultdict(list)
+    for correction in rendered.corrections:
+        found[correction.answer if correction.answer in known else ""].append(correction)
+    return found
+
+
+@page("/questions/<slug>/history")
+def question_history(session: Session, slug: str) -> ResponseReturnValue:
+    """List the releases below `before` that changed a question, the newest first."""
+    found = reading.find_question(session, slug)
+    if isinstance(found, Moved):
+        return redirect(url_for("public.question_history", slug=found.slug), 301)
+    if isinstance(found, Withdrawn):
+        return render_template("public/question_withdrawn.html", question=found), 410
+    before = asked_number("before", "the number of a release")
+    changes = question_changes(session, found.uid, before=before, limit=CHANGES + 1)
+    return render_template(
+        "public/question_history.html",
+        question=found,
+        changes=changes[:CHANGES],
+        corrections={each.number: each for each in found.rendered.corrections},
+        newest=before is None,
+        older=changes[CHANGES - 1].release if len(changes) > CHANGES else None,
     )
 
 

@@ -20,6 +20,8 @@ Disallow: /export/bank.
 Disallow: /decks/*.
 Allow: /decks/*/feed.atom
 Disallow: /questions/?
+Disallow: /questions/study?
+Disallow: /study/interview?
 
 Sitemap: {sitemap}
 """

@@ -61,7 +61,7 @@ def sitemap_part(session: Session, name: str) -> Response:
 def _pages(session: Session) -> Iterator[Address]:
     """Yield the pages that are lists, and those of tags and decks."""
     released = g.bank.released_at
-    for endpoint in ("home", "questions", "tags", "decks", "corrections", "exports"):
+    for endpoint in ("home", "questions", "tags", "decks", "study", "corrections", "exports"):
         yield absolute(f"public.{endpoint}"), released
     for tag in sitemaps.tags(session, TAGS_LIMIT):
         yield absolute("public.tag", path=tag.name), None

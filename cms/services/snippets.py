@@ -1,0 +1,215 @@
+"""Which passage of a question a search found, and the words in it that were looked for.
+
+A passage is taken from the published text as a reader sees it. Only its own
+block of Markdown is read for it, and of a very long text the beginning: the
+rows of one page cost a bounded time.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from html import escape, unescape
+
+import msgspec
+
+from cms.markup import plain_text
+from cms.services.terms import Term, folded, spelled_name
+
+Piece = tuple[str, bool]
+"""Some text, and whether it is what was looked for."""
+
+READ_LIMIT = 20_000  # characters of one question
+SNIPPET = 200  # characters
+# So much of it stands before the first word that was looked for.
+LEAD = 60  # characters
+
+# What `folded` makes one word of stands whole here, too.
+_TOKEN = re.compile(r"\b(?:c\+\+|[cf]#)|(?<!\w)\.net\b|\b\w+\.js\b|[^\W_]+", re.IGNORECASE)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_TAGS = re.compile(r"(<[^>]*>)")
+
+
+class _Answer(msgspec.Struct):
+    body: str = ""
+
+
+class _Texts(msgspec.Struct):
+    """So much of a document as is read for a snippet."""
+
+    context: str = ""
+    answers: list[_Answer] = []
+
+
+_decoder = msgspec.json.Decoder(_Texts)
+
+
+def snippet(document: str, terms: Sequence[Term]) -> list[Piece]:
+    """Return the passage of a question's document that has most of the terms, in pieces.
+
+    It has at most SNIPPET characters, and an ellipsis where text was left out.
+    Empty where no passage shows any of the terms: the stem alone has them, or
+    what is far down in a long text.
+    """
+    texts = _decoder.decode(document)
+    blocks = _blocks([texts.context, *(answer.body for answer in texts.answers)])
+    keys = [_key(term) for term in terms]
+    scored: list[tuple[int, int, str, bool]] = []
+    for number, (block, code) in enumerate(blocks):
+        seen = _plain_folded(block)
+        score = sum(key in seen for key in keys)
+        if score:
+            scored.append((-score, number, block, code))
+    for _, _, block, code in sorted(scored)[:3]:
+        text = " ".join((block if code else plain_text(block)).split())
+        found = spans(text, terms)
+        if found:
+            return list(_cut(text, found))
+    return []
+
+
+def highlighted(html: str, terms: Sequence[Term]) -> str:
+    """Return our own inline HTML (a rendered stem) with the words looked for in `mark`."""
+    pieces = []
+    for piece in _TAGS.split(html):
+        if piece.startswith("<"):
+            pieces.append(piece)
+            continue
+        text = unescape(piece)
+        marked = _pieces(text, 0, len(text), spans(text, terms))
+        pieces += [f"<mark>{escape(each)}</mark>" if hit else escape(each) for each, hit in marked]
+    return "".join(pieces)
+
+
+def spans(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
+    """Return where a text has the terms: pairs of start and end that do not overlap.
+
+    A term's words count side by side. Where a text has names in its marks, as
+    they were typed, the marks belong to them.
+    """
+    tokens = [(match.start(), match.end(), _folded(match[0])) for match in _TOKEN.finditer(text)]
+    found: list[tuple[int, int]] = []
+    for term in terms:
+        size = len(term.words)
+        for first in range(len(tokens) - size + 1):
+            if all(
+                _meets(tokens[first + place][2], word, term, place)
+                for place, word in enumerate(term.words)
+            ):
+                found.append(_with_marks(text, tokens[first][0], tokens[first + size - 1][1], term))
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+@lru_cache(4096)
+def _folded(word: str) -> str:
+    return folded(word)
+
+
+def _meets(token: str, word: str, term: Term, place: int) -> bool:
+    if term.prefix and place == len(term.words) - 1:
+        return token.startswith(word)
+    return token == word
+
+
+def _with_marks(text: str, start: int, end: int, term: Term) -> tuple[int, int]:
+    """Return the place of a name with the marks around it, where they are those of the name."""
+    if term.name is None:
+        return start, end
+    before, after = start, end
+    while before and text[before - 1] in "_@":
+        before -= 1
+    while after < len(text) and text[after] == "_":
+        after += 1
+    for first in range(before, start + 1):
+        for last in range(after, end - 1, -1):
+            if spelled_name(folded(text[first:last])) == term.name:
+                return first, last
+    return start, end
+
+
+def _key(term: Term) -> str:
+    """Return what a folded text surely has where it has the term: its longest word."""
+    return max(term.words, key=len)
+
+
+def _plain_folded(block: str) -> str:
+    return folded(unicodedata.normalize("NFC", block))
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the paragraphs and the lines of code of some Markdown, and whether it is code."""
+    room = READ_LIMIT
+    for text in texts:
+        fence = ""
+        paragraph: list[str] = []
+        for line in unicodedata.normalize("NFC", text[:room]).split("\n"):
+            mark = _FENCE.match(line)
+            if mark and (not fence or mark[1].startswith(fence)):
+                fence = "" if fence else mark[1]
+            elif fence:
+                yield line, True
+                continue
+            elif line.strip():
+                paragraph.append(line)
+                continue
+            if paragraph:
+                yield "\n".join(paragraph), False
+                paragraph = []
+        if paragraph:
+            yield "\n".join(paragraph), False
+        room -= len(text)
+        if room <= 0:
+            return
+
+
+def _cut(text: str, found: Sequence[tuple[int, int]]) -> Iterator[Piece]:
+    """Yield so much of a text around the first place, or around most of them, as a list shows."""
+    start, end = 0, len(text)
+    if end > SNIPPET:
+        best = max(
+            found,
+            key=lambda place: (
+                sum(
+                    1
+                    for each in found
+                    if place[0] <= each[0] and each[1] <= place[0] + SNIPPET - LEAD
+                ),
+                -place[0],
+            ),
+        )
+        start = max(0, min(best[0] - LEAD, end - SNIPPET))
+        if start:
+            start = _word_begin(text, start, best[0])
+        end = min(end, start + SNIPPET)
+        if end < len(text):
+            space = text.rfind(" ", best[1], end)
+            end = space if space > 0 else end
+    if start:
+        yield "… ", False
+    yield from _pieces(text, start, end, found)
+    if end < len(text):
+        yield " …", False
+
+
+def _word_begin(text: str, start: int, limit: int) -> int:
+    space = text.find(" ", start, limit)
+    return start if space < 0 else space + 1
+
+
+def _pieces(text: str, start: int, end: int, found: Sequence[tuple[int, int]]) -> Iterator[Piece]:
+    for first, last in found:
+        first, last = max(first, start), min(last, end)
+        if first >= last:
+            continue
+        if first > start:
+            yield text[start:first], False
+        yield text[first:last], True
+        start = last
+    if start < end:
+        yield text[start:end], False
