@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, load_only, selectinload
 from cms.errors import NotFound
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import Answer, Question, Revision, Source, Tag
+from cms.services.chunks import CHUNK
 from cms.services.search import index_text
 
 WITH_CONTENT = (
@@ -129,7 +130,10 @@ def tag_slugs(session: Session, uids: Iterable[str]) -> dict[str, str]:
     wanted = set(uids)
     if not wanted:
         return {}
-    return {uid: slug for uid, slug in session.execute(select(Tag.uid, Tag.slug)) if uid in wanted}
+    tags = select(Tag.uid, Tag.slug)
+    if len(wanted) <= CHUNK:
+        tags = tags.where(Tag.uid.in_(wanted))
+    return {uid: slug for uid, slug in session.execute(tags) if uid in wanted}
 
 
 def with_tag_slugs(content: Content, slugs: Mapping[str, str]) -> Content:
