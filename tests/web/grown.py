@@ -46,12 +46,13 @@ def grow(session: Session, user: User, numbers: range) -> None:
     now = datetime.now(UTC)
     past, later = now - timedelta(days=9), now + timedelta(days=9)
     levels = [*Difficulty, None]
-    for slug in ("all", "area", *(f"area/{number}" for number in numbers)):
-        if session.scalar(select(Tag.id).filter_by(slug=slug)) is None:
-            parent = session.scalar(select(Tag.id).filter_by(slug="area"))
-            made = Tag(slug=slug, name=slug, parent_id=parent if "/" in slug else None)
-            session.add(made)
-            session.flush()
+    area = session.scalar(select(Tag.id).filter_by(slug="area"))
+    if area is None:
+        session.add_all(Tag(slug=slug, name=slug) for slug in ("all", "area"))
+        session.flush()
+        area = session.scalars(select(Tag.id).filter_by(slug="area")).one()
+    below = [{"slug": f"area/{each}", "name": f"{each}", "parent_id": area} for each in numbers]
+    session.execute(insert(Tag), [{"uid": new_uid(), **each} for each in below])
     tags = dict(session.execute(select(Tag.slug, Tag.id)).all())
     rows = [
         {
