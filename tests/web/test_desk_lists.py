@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.item import DeckFilter, DeckItem, Upload
-from cms.models import ImportBatch, ImportRow, Question, User
+from cms.models import ImportBatch, Question, User
 from cms.services import comments, decks
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
@@ -29,7 +29,7 @@ from cms.services.publishing import retire
 from cms.services.questions import save
 from cms.services.questions import submit as submit_question
 from cms.services.scheduling import schedule
-from cms.vocabulary import CorrectionKind, Role, RowAction
+from cms.vocabulary import CorrectionKind, Role
 from tests.factories import AT, make_published, make_question, make_warning
 from tests.web.pages import notes_of, submit
 
@@ -200,54 +200,6 @@ def counted_queries(app: Flask) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/admin/",
-        LIST,
-        f"{LIST}?search=view&status=draft&tag=tag",
-        "/admin/answers/",
-        "/admin/tags/",
-        "/admin/corrections/",
-        "/admin/imports/",
-        "/admin/operations/",
-        "/admin/audit/",
-    ],
-)
-def test_a_list_asks_as_often_for_sixty_rows_as_for_three(
-    app: Flask, desk: FlaskClient, session: Session, address: str
-) -> None:
-    def grow(numbers: range) -> None:
-        for number in numbers:
-            question = make_question(session, f"View {number}?", tags=[f"tag/{number}", "all"])
-            make_warning(session, question)
-            open_correction(
-                session, question, kind=CorrectionKind.factual, claim="No.", by=None, at=AT
-            )
-            batch = ImportBatch(
-                file_name="a.json",
-                sha256="0" * 64,
-                format="json",
-                at=AT,
-                planned_at=AT,
-                applied_at=AT,
-            )
-            batch.rows = [ImportRow(place="line 1", action=RowAction.create, question=question)]
-            session.add(batch)
-            bulk.begin(session, "submit", [question.id], {}, by=None, at=AT)
-            session.commit()
-
-    grow(range(3))
-    with counted_queries(app) as few:
-        assert desk.get(address).status_code == 200
-    grow(range(3, 60))
-    with counted_queries(app) as many:
-        assert desk.get(address).status_code == 200
-    assert len(many) <= len(few)
-    bodies = [each for each in many if "search_text" in each.split("FROM")[0]]
-    assert bodies == [], "a list reads no bodies"
 
 
 def test_my_work_and_likes_ask_as_often_for_eight_questions_as_for_two(
