@@ -21,8 +21,9 @@ from cms.services.merging import merge
 from cms.services.operations import bulk
 from cms.services.publishing import retire
 from cms.services.purging import purge
-from cms.services.questions import lock, lock_all, save, submit
-from cms.services.tags import save_tag
+from cms.services.questions import create, lock, lock_all, save, submit
+from cms.services.tagmerging import merge_tag
+from cms.services.tags import resolve, save_tag
 from cms.services.throttles import Limit, count
 from cms.vocabulary import CorrectionKind, CorrectionStatus
 from tests.factories import AT, content, make_published, make_question
@@ -94,6 +95,53 @@ def test_a_deck_and_a_tag_that_it_names_are_changed_one_after_the_other(
     )
     [kept] = session.scalars(select(Deck))
     assert (kept.title, kept.filter["all"]) == ("Ours", ["renamed"])
+
+
+def test_a_tag_that_somebody_gives_to_questions_is_not_merged_away_under_them(
+    session: Session,
+) -> None:
+    old = make_question(session, "Old?", tags=["views"])
+    make_published(session, "B?", tags=["http"])
+    id = old.id
+
+    def merge_it(other: Session) -> None:
+        tags = {tag.slug: tag for tag in other.scalars(select(Tag))}
+        merge_tag(other, tags["views"], tags["http"], by=None, at=AT)
+
+    def refused(other: Session) -> None:
+        if other.get_bind().dialect.name == "sqlite":
+            merge_it(other)
+            return
+        with pytest.raises(WrongState, match="at this moment"):
+            merge_it(other)
+        other.rollback()
+
+    def give() -> None:
+        uids = [tag.uid for tag in resolve(session, ["views"], by=None, at=AT).values()]
+        create(session, content("New?", tags=uids), by=None, at=AT)
+
+    beside(session, give, refused, lambda: None)
+    if session.get_bind().dialect.name == "postgresql":
+        merge_it(session)
+        session.commit()
+    slugs = {
+        each.stem: [tag.slug for tag in each.tags] for each in session.scalars(select(Question))
+    }
+    assert slugs == {"Old?": ["http"], "B?": ["http"], "New?": ["http"]}
+    # Who waits for a question while its tag is merged finds the survivor.
+    beside(
+        session,
+        lambda: lock(session, session.get_one(Question, id)),
+        lambda other: merge_tag(
+            other,
+            *other.scalars(select(Tag).where(Tag.slug == "http")),
+            resolve(other, ["last"], by=None, at=AT)["last"],
+            by=None,
+            at=AT,
+        ),
+        lambda: submit(session, session.get_one(Question, id), by=None, at=AT),
+    )
+    assert [tag.slug for tag in session.get_one(Question, id).tags] == ["last"]
 
 
 def test_two_who_merge_the_same_questions_both_ways_do_not_wait_for_each_other(

@@ -220,7 +220,7 @@ class Model:
                 assert found == Moved(survivor.slug)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=4, max_size=14))
 def test_texts_addresses_and_counts_agree_whatever_was_merged(
     app: Flask, session: Session, steps: list[tuple[Any, ...]]
@@ -230,6 +230,7 @@ def test_texts_addresses_and_counts_agree_whatever_was_merged(
         for number, paths in enumerate(({"a/a/b", "b"}, {"a", "b/b/a"})):
             model.ask(paths)
             model.publish(number)
+            session.commit()
         for verb, *arguments in steps:
             getattr(model, verb)(*arguments)
             session.commit()
