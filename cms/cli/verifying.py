@@ -87,7 +87,7 @@ def _verify_links(tag: str | None) -> bool:
     print_table(
         ("source", "problem", "cited by"),
         [
-            (url, link.problem or f"It answers with status {link.status}.", "; ".join(places))
+            (url, link.fault or "", "; ".join(places))
             for link in dead
             for url, places in link.cited.items()
         ],

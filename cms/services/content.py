@@ -1,7 +1,9 @@
 """Content: what an edit changes, taken from the working copy and from revisions."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -67,12 +69,39 @@ def source_items(sources: Iterable[Source]) -> list[SourceItem]:
     ]
 
 
-def source_rows(items: Iterable[SourceItem]) -> list[Source]:
-    """Return citations as rows, in order."""
-    return [Source(**values) for values in source_values(items)]
+class LinkCheck(NamedTuple):
+    """What came of the last check of an address, as a Source keeps it; all None without one."""
+
+    last_status: int | None = None
+    problem: str | None = None
+    checked_at: datetime | None = None
 
 
-def source_values(items: Iterable[SourceItem]) -> Iterator[dict[str, Any]]:
+UNCHECKED = LinkCheck()
+
+LinkChecks = Mapping[str, LinkCheck]
+"""Checks by the address that was checked: they hold for it, in whatever row it stands."""
+
+
+def link_checks(sources: Iterable[Source]) -> dict[str, LinkCheck]:
+    """Return what is known of the addresses of citations that were checked."""
+    return {
+        source.url: LinkCheck(source.last_status, source.problem, source.checked_at)
+        for source in sources
+        if source.checked_at is not None
+    }
+
+
+def source_rows(
+    items: Iterable[SourceItem], checks: LinkChecks = MappingProxyType({})
+) -> list[Source]:
+    """Return citations as rows, in order, with what is known of their addresses."""
+    return [Source(**values) for values in source_values(items, checks)]
+
+
+def source_values(
+    items: Iterable[SourceItem], checks: LinkChecks = MappingProxyType({})
+) -> Iterator[dict[str, Any]]:
     """Yield citations as the values of rows, in order, but for what they belong to."""
     for position, item in enumerate(items):
         yield {
@@ -80,6 +109,7 @@ def source_values(items: Iterable[SourceItem]) -> Iterator[dict[str, Any]]:
             "url": item.url,
             "title": item.title,
             "accessed_on": item.accessed_on,
+            **checks.get(item.url, UNCHECKED)._asdict(),
         }
 
 

@@ -24,10 +24,12 @@ from cms.services.aliases import current_uids, living_uids
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
+    LinkChecks,
     content_of,
     decode,
     derived,
     find_revision,
+    link_checks,
     revision_content,
     source_rows,
 )
@@ -346,13 +348,16 @@ def _write(session: Session, question: Question, content: Content, at: datetime)
         raise InvalidContent([("tags", "One of these tags was deleted. Choose the tags again.")])
     question.tags = tags
     existing = {answer.uid: answer for answer in question.answers}
+    checks = link_checks(source for answer in question.answers for source in answer.sources)
     question.answers = [
-        _answer_row(existing.get(item.uid or ""), item, position)
+        _answer_row(existing.get(item.uid or ""), item, position, checks)
         for position, item in enumerate(content.answers)
     ]
 
 
-def _answer_row(answer: Answer | None, item: AnswerItem, position: int) -> Answer:
+def _answer_row(
+    answer: Answer | None, item: AnswerItem, position: int, checks: LinkChecks
+) -> Answer:
     answer = answer or Answer(uid=item.uid or new_uid())
     answer.position = position
     answer.label = item.label
@@ -360,7 +365,7 @@ def _answer_row(answer: Answer | None, item: AnswerItem, position: int) -> Answe
     answer.applies_to = item.applies_to
     held = [(s.url, s.title, s.accessed_on) for s in answer.sources]
     if held != [(s.url, s.title, s.accessed_on) for s in item.sources]:
-        answer.sources = source_rows(item.sources)
+        answer.sources = source_rows(item.sources, checks)
     return answer
 
 

@@ -1,6 +1,6 @@
 """The editors' queues: what waits for somebody, as conditions on questions and capped counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, not_, select
 from sqlalchemy.orm import Session
 
-from cms.models import Comment, Correction, ImportWarning, Question
+from cms.models import Answer, Comment, Correction, ImportWarning, Question, SampleRun, Source
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Stage
 
@@ -55,6 +55,22 @@ def has_no_source() -> ColumnElement[bool]:
 
 def has_no_answer() -> ColumnElement[bool]:
     return and_(not_(Question.answered), alive())
+
+
+def has_failing_code() -> ColumnElement[bool]:
+    """Whether a code sample of a question's public text failed when it was run last."""
+    failed = select(SampleRun.question_id).where(not_(SampleRun.passed))
+    return and_(Question.id.in_(failed), alive())
+
+
+def has_dead_link() -> ColumnElement[bool]:
+    """Whether an answer cites an address at which nobody could read when it was checked last."""
+    citing = (
+        select(Answer.question_id)
+        .join(Source, Source.answer_id == Answer.id)
+        .where(Source.problem.is_not(None))
+    )
+    return and_(Question.id.in_(citing), alive())
 
 
 def is_overdue() -> ColumnElement[bool]:
@@ -124,19 +140,30 @@ QUEUES: dict[str, Queue] = {
     "comments": Queue(
         "Unresolved comments", "Answer them, or say that they are settled.", has_open_thread
     ),
+    "failing": Queue(
+        "Failing code", "Mend the code or its output, then publish.", has_failing_code
+    ),
+    "dead_links": Queue(
+        "Dead link", "Open them: mend the address, or cite another page.", has_dead_link
+    ),
     "unanswered": Queue("No answer", "Write one, or merge them.", has_no_answer),
     "unsourced": Queue("No source", "Cite where each answer can be checked.", has_no_source),
 }
 
 
-def counts(session: Session) -> dict[str, int]:
-    """Return how many wait in each queue, at most `COUNTED`, in one query."""
+# Runs and checks change no text and write no event: what waits here changes by itself.
+CHECKED = frozenset({"failing", "dead_links"})
+
+
+def counts(session: Session, names: Container[str] = QUEUES) -> dict[str, int]:
+    """Return how many wait in each of these queues, at most `COUNTED`, in one query."""
     capped = {
         name: select(func.count())
         .select_from(queue.counted().limit(COUNTED).subquery())
         .scalar_subquery()
         .label(name)
         for name, queue in QUEUES.items()
+        if name in names
     }
     row = session.execute(select(*capped.values())).one()
     return dict(zip(capped, row, strict=True))

@@ -6,6 +6,7 @@ that no page view ever runs Markdown.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -113,6 +114,15 @@ def render_correction(correction: CorrectionItem) -> RenderedCorrection:
         answer=correction.answer,
         credit=correction.credit,
     )
+
+
+def errata_by_answer(rendered: Rendered) -> dict[str, list[RenderedCorrection]]:
+    """Return the errata by the uid of the answer that they are about; '' for those of no answer."""
+    known = {answer.uid for answer in rendered.answers}
+    found: dict[str, list[RenderedCorrection]] = defaultdict(list)
+    for correction in rendered.corrections:
+        found[correction.answer if correction.answer in known else ""].append(correction)
+    return found
 
 
 def summary_of(item: Item) -> str:

@@ -33,7 +33,7 @@ from cms.models import (
 )
 from cms.services.aliases import living_uids
 from cms.services.chunks import chunks
-from cms.services.content import derived, source_values
+from cms.services.content import LinkCheck, LinkChecks, derived, source_values
 from cms.services.warnings import settle_all
 from cms.vocabulary import Origin
 
@@ -231,7 +231,8 @@ def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:
     gone = dict(held)
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
-    cited: list[tuple[str, AnswerItem]] = []
+    cited: list[tuple[str, AnswerItem, LinkChecks]] = []
+    checks = _link_checks(session, ids)
     for change in changes:
         before = {answer.uid: answer for answer in change.before.answers}
         places = {answer.uid: place for place, answer in enumerate(change.before.answers)}
@@ -252,7 +253,7 @@ def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:
             else:
                 changed.append({**row, "id": key})
             if former is None or former.sources != answer.sources:
-                cited.append((answer.uid, answer))
+                cited.append((answer.uid, answer, checks[change.question.id]))
     for some in chunks(list(gone.values())):
         session.execute(delete(Answer).where(Answer.id.in_(some)), execution_options=_APART)
     if changed:
@@ -262,11 +263,25 @@ def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:
     _put_sources(session, cited)
 
 
-def _put_sources(session: Session, cited: Sequence[tuple[str, AnswerItem]]) -> None:
+def _link_checks(session: Session, ids: Sequence[int]) -> Mapping[int, LinkChecks]:
+    """Return what is known of the addresses that questions cite: their rows are written anew."""
+    found: dict[int, dict[str, LinkCheck]] = defaultdict(dict)
+    for question_id, url, status, problem, at in session.execute(
+        select(
+            Answer.question_id, Source.url, Source.last_status, Source.problem, Source.checked_at
+        )
+        .join(Source, Source.answer_id == Answer.id)
+        .where(Answer.question_id.in_(ids), Source.checked_at.is_not(None))
+    ):
+        found[question_id][url] = LinkCheck(status, problem, at)
+    return found
+
+
+def _put_sources(session: Session, cited: Sequence[tuple[str, AnswerItem, LinkChecks]]) -> None:
     for some in chunks(cited):
         keys = dict(
             session.execute(
-                select(Answer.uid, Answer.id).where(Answer.uid.in_([uid for uid, _ in some]))
+                select(Answer.uid, Answer.id).where(Answer.uid.in_([uid for uid, _, _ in some]))
             ).all()
         )
         session.execute(
@@ -275,8 +290,8 @@ def _put_sources(session: Session, cited: Sequence[tuple[str, AnswerItem]]) -> N
         )
         rows = [
             {"answer_id": keys[uid], **values}
-            for uid, answer in some
-            for values in source_values(answer.sources)
+            for uid, answer, checks in some
+            for values in source_values(answer.sources, checks)
         ]
         if rows:
             session.execute(insert(Source), rows)

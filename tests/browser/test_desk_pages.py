@@ -99,6 +99,8 @@ def furnish(site: Site) -> dict[str, str]:
         "dashboard": "",
         "questions": "questions/",
         "editor": here,
+        "editor in a list": f"{here}?url=/admin/questions/",
+        "as candidate": f"{here}as-candidate",
         "new question": "questions/new/",
         "revisions": f"{here}revisions/",
         "revision": f"{here}revisions/2/",

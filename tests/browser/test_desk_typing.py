@@ -7,9 +7,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from cms.formats.item import AnswerItem
 from cms.models import Question
+from cms.services.questions import submit
 from tests.browser.conftest import Open, Site, faults_of
-from tests.factories import make_question
+from tests.factories import AT, make_question
 from tests.web.pages import reread
 
 
@@ -289,3 +291,46 @@ def test_while_a_stem_is_typed_what_reads_like_it_is_shown(site: Site, open_page
     assert faults_of(page) == []
     page.get_by_role("textbox", name="Stem").fill("What is a cookie?")
     expect(likes).to_be_empty()
+
+
+def test_a_queue_is_worked_off_by_keys_and_saving_keeps_the_place(
+    site: Site, open_page: Open
+) -> None:
+    answers = [AnswerItem(label=name, body=f"{name}.\n" * 30) for name in ("Short", "Long")]
+    for number in (1, 2):
+        made = make_question(site.session, f"Number {number}?", answers=answers)
+        submit(site.session, made, by=None, at=AT)
+    site.session.commit()
+    page = open_page("Edith")
+    page.goto("/admin/questions/?queue=review")
+    page.get_by_role("link", name="Number 2?").click()
+    page.get_by_role("button", name="Fold all").click()
+    expect(text_of(page, 1)).to_be_hidden()
+    page.get_by_role("button", name="Fold this answer").nth(1).click()
+    text_of(page, 1).focus()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("More.")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as revision 2.")).to_be_in_viewport()
+    expect(text_of(page, 0)).to_be_hidden()
+    expect(text_of(page, 1)).to_be_focused()
+    page.keyboard.type(" And more.")
+    expect(text_of(page, 1)).to_have_value(re.compile(r"More\. And more\.$"))
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Published in release 1.")).to_be_visible()
+    expect(page.get_by_role("link", name="Next →")).to_be_focused()
+    page.keyboard.press("Alt+PageDown")
+    expect(page.get_by_label("Stem")).to_have_value("Number 1?")
+    expect(page.locator(".where")).to_have_text("1 of 1 in In review; none after it")
+
+
+def test_a_source_is_checked_in_place(page: Page) -> None:
+    page.locator("[data-source] summary").click()
+    address = page.get_by_label("Address", exact=True)
+    address.fill("ftp://example.org/")
+    page.get_by_role("button", name="Check this source").click()
+    said = page.locator("[data-check]")
+    expect(said).to_contain_text("It is no address of http or https.")
+    assert faults_of(page) == []
+    address.fill("")
+    expect(said).to_be_empty()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from cms.models import Question
+from cms.models import Question, SampleRun
 from cms.services import comments, queues
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
@@ -94,6 +94,46 @@ def test_what_is_late_or_talked_about_waits(session: Session) -> None:
     assert set(waiting(session)) == {"past_review"}
     retire(session, [question], by=None, at=AT)
     assert waiting(session) == {}
+
+
+def test_failed_code_and_dead_sources_wait_while_a_question_is_alive(session: Session) -> None:
+    question = make_published(session)
+    answer = question.answers[0]
+    run = SampleRun(
+        question_id=question.id,
+        answer_uid=answer.uid,
+        position=0,
+        code_hash="0" * 64,
+        passed=False,
+        python="3.13",
+        ran_at=AT,
+    )
+    session.add(run)
+    answer.sources[0].problem = "It answered with status 404."
+    session.flush()
+    assert set(waiting(session)) == {"failing", "dead_links"}
+    run.passed, answer.sources[0].problem = True, None
+    session.flush()
+    assert waiting(session) == {}
+    run.passed, answer.sources[0].problem = False, "It answered with status 404."
+    retire(session, [question], by=None, at=AT)
+    assert waiting(session) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("failing", "ix_sample_run_failed"), ("dead_links", "ix_source_problem")]
+)
+def test_what_was_checked_is_found_by_the_few_that_failed(
+    session: Session, name: str, index: str
+) -> None:
+    statement = select(Question.id).where(queues.QUEUES[name].condition()).limit(100)
+    sql = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    explain = "EXPLAIN QUERY PLAN"
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        explain = "EXPLAIN"
+    plan = " ".join(str(row[-1]) for row in session.execute(text(f"{explain} {sql}")))
+    assert index in plan
 
 
 @pytest.mark.parametrize("name", queues.QUEUES)

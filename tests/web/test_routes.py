@@ -350,6 +350,9 @@ ROUTES: dict[str, Route] = {
     ),
     "desk_questions.edit_view": both(DESK, DESK_KEPT, draft, stem="Why?", seen_version="1"),
     "desk_questions.preview": post(DESK, stem="Why?"),
+    "desk_questions.as_candidate": get(DESK, draft),
+    # Without an address, nothing is asked.
+    "desk_questions.check_source": post((401, 422, 422, 422), url=""),
     # Scripts are told that nobody is logged in; to say who typed is theirs (409).
     "desk_questions.autosave": post((401, 409, 409, 409), draft, stem="Why?"),
     "desk_questions.autosave_new": post((401, 409, 409, 409), stem="Why?"),

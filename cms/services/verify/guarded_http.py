@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -63,27 +63,45 @@ def is_public(address: Address) -> bool:
     )
 
 
-def final_status(url: str, manners: Manners, locks: HostLocks) -> int:
+def final_status(
+    url: str, manners: Manners, locks: HostLocks, *, within: float | None = None
+) -> int:
     """Return the status at the end of an address's redirects; read no more than heads.
 
     Asks by HEAD, and by GET where a server refuses that. `locks` gives a
-    context for a host, which is held while that host is asked.
+    context for a host, which is held while that host is asked. `within` bounds
+    the seconds that all requests together may take.
 
     :raises Refused: when there is no answer, or it may not be asked for
     """
     method = "HEAD"
     base, target = "", url
+    end = None if within is None else time.monotonic() + within
     for _ in range(REDIRECTS + 1):
         parts = _parts(base, target)
         with locks(parts.hostname or ""):
-            status, location = _ask(parts, method, manners)
+            status, location = _ask(parts, method, _hurried(manners, end, within))
             if method == "HEAD" and status >= 400:
                 method = "GET"
-                status, location = _ask(parts, method, manners)
+                status, location = _ask(parts, method, _hurried(manners, end, within))
         if status not in {301, 302, 303, 307, 308} or not location:
             return status
         base, target = parts.geturl(), location
     raise Refused(f"It redirects more than {REDIRECTS} times.")
+
+
+def _hurried(manners: Manners, end: float | None, within: float | None) -> Manners:
+    """Return the manners for one request of several that have to be done by `end`.
+
+    :raises Refused: when no time is left
+    """
+    if end is None or within is None:
+        return manners
+    # A request may take its seconds twice: to connect, and to be answered.
+    left = (end - time.monotonic()) / 2
+    if left <= 0:
+        raise Refused(f"It did not answer within {within:g} seconds.")
+    return replace(manners, seconds=min(manners.seconds, left))
 
 
 def _parts(base: str, url: str) -> SplitResult:
@@ -127,7 +145,7 @@ def _ask(parts: SplitResult, method: str, manners: Manners) -> tuple[int, str]:
         reason = error.verify_message.rstrip(".")
         raise Refused(f"Its certificate does not hold: {reason}.") from error
     except TimeoutError as error:
-        raise Refused(f"It did not answer within {manners.seconds:g} seconds.") from error
+        raise Refused(f"It did not answer within {manners.seconds:.2g} seconds.") from error
     except OSError as error:
         raise Refused(f"It cannot be reached: {error.strerror or error}.") from error
     except (http.client.HTTPException, ValueError) as error:

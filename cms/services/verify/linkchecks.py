@@ -1,4 +1,4 @@
-"""Checking the sources of what is published: whether their addresses still answer."""
+"""Checking sources: whether the addresses that the bank cites still answer."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from cms.models import Source, User
+from cms.models import Question, Source, User
 from cms.services.chunks import chunks
-from cms.services.permissions import require
+from cms.services.permissions import require, require_writer
 from cms.services.verify.guarded_http import Manners, Refused, final_status
 from cms.services.verify.samples import published_items
 from cms.vocabulary import Role
 
 AT_ONCE = 6
 """Hosts that are asked at the same time; each gets one request at a time."""
+PROBLEM_LIMIT = 500
+"""Characters of a problem that a source keeps."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,13 @@ class Link:
     def dead(self) -> bool:
         """Whether nobody can read it there, or only the check could not."""
         return self.status is None or not 200 <= self.status < 400
+
+    @property
+    def fault(self) -> str | None:
+        """Why nobody can read it there, as a sentence; None if somebody can."""
+        if not self.dead:
+            return None
+        return self.problem or f"It answered with status {self.status}."
 
 
 def published_links(session: Session, *criteria: ColumnElement[bool]) -> list[Link]:
@@ -82,6 +92,16 @@ def check_links(
             pass
 
 
+def check_link(url: str, manners: Manners, *, within: float) -> Link:
+    """Ask for one address, for at most `within` seconds in all, and return what came."""
+    link = Link(url.partition("#")[0], {url: []})
+    try:
+        link.status = final_status(link.page, manners, lambda _: nullcontext(), within=within)
+    except Refused as refused:
+        link.problem = str(refused)
+    return link
+
+
 def record_links(session: Session, links: Iterable[Link], *, by: User | None, at: datetime) -> None:
     """Keep what came of a check with every source that cites these addresses.
 
@@ -90,15 +110,46 @@ def record_links(session: Session, links: Iterable[Link], *, by: User | None, at
     :raises NotAllowed: when the actor is no editor
     """
     require(by, Role.editor, "check sources")
-    statuses = {url: link.status for link in links for url in link.cited}
-    for urls in chunks(list(statuses)):
+    _keep(session, links, at)
+
+
+def record_link(
+    session: Session, link: Link, question: Question | None, *, by: User | None, at: datetime
+) -> None:
+    """Keep what came of checking an address from a question's form, None for a new one's.
+
+    It holds for every source of that address, whosever question cites it.
+
+    :raises NotAllowed: when the actor may not write this question
+    """
+    require_writing(by, question)
+    _keep(session, [link], at)
+
+
+def require_writing(by: User | None, question: Question | None) -> None:
+    """Let pass who may write this question, or a new one.
+
+    :raises NotAllowed: with a message that says what to do instead
+    """
+    if question is None:
+        require(by, Role.contributor, "write questions")
+    else:
+        require_writer(by, question)
+
+
+def _keep(session: Session, links: Iterable[Link], at: datetime) -> None:
+    found = {url: link for link in links for url in link.cited}
+    for urls in chunks(list(found)):
         rows = session.execute(select(Source.id, Source.url).where(Source.url.in_(urls))).all()
-        if rows:
-            session.execute(
-                update(Source),
-                [
-                    {"id": row.id, "last_status": statuses[row.url], "checked_at": at}
-                    for row in rows
-                ],
-            )
+        values = [
+            {
+                "id": row.id,
+                "last_status": found[row.url].status,
+                "problem": (found[row.url].fault or "")[:PROBLEM_LIMIT] or None,
+                "checked_at": at,
+            }
+            for row in rows
+        ]
+        if values:
+            session.execute(update(Source), values)
     session.flush()

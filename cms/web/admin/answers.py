@@ -36,6 +36,7 @@ from cms.web.admin.exports import ExportedList
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.kept import unsaved_notice
 from cms.web.admin.presence import company
+from cms.web.admin.sources import tell_checks
 from cms.web.admin.warnings import notes_on
 
 # Characters of a body that the list reads.
@@ -125,6 +126,7 @@ class AnswersView(ExportedList):
     def _page(
         self, question: Question, form: QuestionForm, index: int, answer: Answer | None = None
     ) -> str:
+        tell_checks(form, question)
         return self.render(
             "admin/answers/edit.html",
             question=question,

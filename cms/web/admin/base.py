@@ -22,6 +22,7 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from cms.errors import CmsError, InvalidContent, InvalidInput, NotFound
 from cms.extensions import db, login
@@ -287,21 +288,31 @@ class TableView(GuardedView, ModelView):
 
         :raises InvalidInput: when a filter has a value that a list would only warn of
         """
-        filters = list(self._typed_filters())
+        search, filters = self.typed(request.args)
         for index, value in filters:
             if not self._filters[index].validate(value):
                 raise InvalidInput(self._filters[index].refusal(value))
         token = _whole.set(True)
         try:
-            return self.matching(_typed_search(), filters)
+            return self.matching(search, filters)
         finally:
             _whole.reset(token)
 
     def address(self) -> dict[str, str]:
         """Return the search and the filters of this address, as they stand in it."""
-        filters = {self._filters[index].param: value for index, value in self._typed_filters()}
-        search = _typed_search()
+        search, typed = self.typed(request.args)
+        filters = {self._filters[index].param: value for index, value in typed}
         return {"search": search, **filters} if search else filters
+
+    def typed(self, args: MultiDict[str, str]) -> tuple[str | None, list[tuple[int, str]]]:
+        """Return the search and the (index, value) pairs of filters that an address has."""
+        search = normalize_line(args.get("search", ""))[:200]
+        filters = [
+            (index, value)
+            for index, each in enumerate(self._filters or ())
+            if (value := normalize_line(args.get(each.param, ""))[:200])
+        ]
+        return search or None, filters
 
     def default_order(self, _search: str | None) -> list[Any]:
         """The order of a list that nobody sorted: the newest first."""
@@ -314,7 +325,7 @@ class TableView(GuardedView, ModelView):
 
     def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
         found = []
-        for index, value in self._typed_filters():
+        for index, value in self.typed(request.args)[1]:
             if self._filters[index].validate(value):
                 found.append((index, self._filters[index].name, value))
             else:
@@ -322,15 +333,10 @@ class TableView(GuardedView, ModelView):
                 flash(f"{refusal[:-1]}; it was ignored.", "error")
         return found
 
-    def _typed_filters(self) -> Iterator[tuple[int, str]]:
-        for index, each in enumerate(self._filters or ()):
-            if value := normalize_line(request.args.get(each.param, ""))[:200]:
-                yield index, value
-
     def _get_list_extra_args(self) -> Any:
         args = super()._get_list_extra_args()
         args.page = min(max(args.page or 0, 0), COUNT_LIMIT // PAGE_SIZE)
-        args.search = _typed_search()
+        args.search, _ = self.typed(request.args)
         args.extra_args = {}
         return args
 
@@ -360,10 +366,6 @@ class TableView(GuardedView, ModelView):
             flash("Somebody changed the same thing at this moment. Try again.", "error")
             return True
         raise exc
-
-
-def _typed_search() -> str | None:
-    return normalize_line(request.args.get("search", ""))[:200] or None
 
 
 def put_beside(form: BaseForm, error: InvalidInput) -> list[str]:

@@ -23,9 +23,11 @@ from cms.services import autosaves, conflicts, diff
 from cms.services.conflicts import Choice, Merge, Place
 from cms.services.content import content_of
 from cms.vocabulary import Difficulty
-from cms.web.admin.base import GuardedView, actor
+from cms.web.admin.base import actor, way_back
 from cms.web.admin.forms import AnswerFields, QuestionForm, number
 from cms.web.admin.presence import company
+from cms.web.admin.sources import tell_checks
+from cms.web.admin.steps import Steps
 from cms.web.admin.texts import readable, revision_text
 from cms.web.admin.warnings import notes_on
 
@@ -57,7 +59,7 @@ class Asked:
         return diff.words(self.place.base, self.place.mine)
 
 
-class ConflictPages(GuardedView):
+class ConflictPages(Steps):
     """The page of a form whose question somebody else saved since."""
 
     def conflict_page(self, question: Question, form: QuestionForm) -> str:
@@ -70,6 +72,7 @@ class ConflictPages(GuardedView):
         ]
         differing = diff.conflicts(mine=mine, theirs=theirs, base=base)
         kept = autosaves.offered(db.session(), actor(), question)
+        tell_checks(form, question)
         return self.render(
             "admin/questions/conflict.html",
             question=question,
@@ -93,7 +96,8 @@ class ConflictPages(GuardedView):
             **company(question, form),
             notes=notes_on(question, form),
             difficulties=list(Difficulty),
-            list_url=self.get_url(".index_view"),
+            list_url=way_back() or self.get_url(".index_view"),
+            opened_from=self.opened_from(),
         )
 
 

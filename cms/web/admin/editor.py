@@ -51,7 +51,9 @@ from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_u
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.kept import unsaved_notice
 from cms.web.admin.presence import company
-from cms.web.admin.steps import Steps, published
+from cms.web.admin.sampleruns import code_runs
+from cms.web.admin.sources import CHECK, SourcePages, tell_checks
+from cms.web.admin.steps import published
 from cms.web.admin.texts import follow_tags, readable, says_the_same
 from cms.web.admin.warnings import marked, notes_on
 from cms.web.pages import count_of
@@ -63,7 +65,7 @@ SHOWN_CORRECTIONS = 30
 _DECISION = re.compile(r"(acknowledge|take-back):(\d{1,9})")
 
 
-class EditorPages(ConflictPages, Steps):
+class EditorPages(ConflictPages, SourcePages):
     """The pages on which a question is written; `QuestionsView` adds the list."""
 
     @expose("/new/", methods=("GET", "POST"))
@@ -101,7 +103,11 @@ class EditorPages(ConflictPages, Steps):
             return self._save(question, form, verb)
         if question is not None and (decided := _DECISION.fullmatch(verb)):
             return self._decide(question, form, *decided.groups())
-        if question is not None and (chosen := CHOICE.fullmatch(verb)):
+        if found := CHECK.fullmatch(verb):
+            self.check_in(form, question, *map(int, found.groups()))
+            if question is not None and not form.base and _is_as_saved(question, form):
+                return self._page(question, form)
+        elif question is not None and (chosen := CHOICE.fullmatch(verb)):
             choose(form, Choice(chosen[1]), chosen[2], *both_sides(question, form))
         else:
             form.step(verb)
@@ -170,7 +176,7 @@ class EditorPages(ConflictPages, Steps):
             self.attempt(acknowledge, warning, "Acknowledged.")
         else:
             self.attempt(take_back, warning, "Taken back: the warning is open again.")
-        if not form.base and says_the_same(readable(content_of(question)), form):
+        if not form.base and _is_as_saved(question, form):
             return self.back_to(question)
         return self.unsaved(question, form)
 
@@ -190,6 +196,7 @@ class EditorPages(ConflictPages, Steps):
         if question is None and not form.answers:
             form.step("add-answer")
         shown, notes = rendered(form), notes_on(question, form)
+        tell_checks(form, question)
         return self.render(
             "admin/questions/edit.html",
             question=question,
@@ -204,6 +211,7 @@ class EditorPages(ConflictPages, Steps):
             **company(question, form),
             likes=self._likes(question, form),
             list_url=way_back() or self.get_url(".index_view"),
+            opened_from=self.opened_from(),
             **(beside(question) if question else {}),
         )
 
@@ -247,6 +255,10 @@ def _refusal(question: Question, reasons: Sequence[str]) -> str:
     if DAMAGED not in reasons or not notes:
         return words
     return Markup('{} <a href="#{}">Go to the first one</a>.').format(words, notes[0].anchor)
+
+
+def _is_as_saved(question: Question, form: QuestionForm) -> bool:
+    return says_the_same(readable(content_of(question)), form)
 
 
 def _mended(question: Question) -> str:
@@ -329,4 +341,5 @@ def beside(question: Question) -> dict[str, Any]:
             .limit(SHOWN_REVISIONS)
         ).all(),
         "provenance": session.get(Provenance, question.id),
+        "runs": code_runs(session, question),
     }

@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from cms.errors import InvalidContent, InvalidInput
 from cms.formats.item import AnswerItem, Content, Item, SourceItem
+from cms.services.content import UNCHECKED, LinkCheck
 from cms.text import normalize_body, normalize_line, normalize_text
 from cms.vocabulary import Difficulty
 
@@ -103,7 +104,9 @@ class QuestionForm:
     `seen_version` is the revision over which it may be saved. Where somebody
     saved in between, `base` is the one on which the text was begun, and
     `settled` the keys of the places that were decided. The form of a new
-    question has a `form_id`.
+    question has a `form_id`. `link_checks` is what is known of the addresses of
+    its sources, if they are `checkable` on its page, and `focus` the name of the
+    button that has the focus at first.
     """
 
     stem: str = ""
@@ -118,6 +121,9 @@ class QuestionForm:
     settled: list[str] = field(default_factory=list)
     answers: list[AnswerFields] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    link_checks: dict[str, LinkCheck] = field(default_factory=dict)
+    checkable: bool = False
+    focus: str = ""
 
     @classmethod
     def of(cls, content: Content, *, seen_version: int, summary: str = "") -> QuestionForm:
@@ -196,6 +202,10 @@ class QuestionForm:
 
     def _answer(self, index: int) -> AnswerFields | None:
         return self.answers[index] if index < len(self.answers) else None
+
+    def link_check(self, url: str) -> LinkCheck:
+        """Return what is known of an address."""
+        return self.link_checks.get(url.strip(), UNCHECKED)
 
     @property
     def tag_slugs(self) -> list[str]:

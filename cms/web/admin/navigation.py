@@ -75,11 +75,12 @@ def queue_lengths(session: Session) -> dict[str, int]:
     newest = session.scalar(select(func.max(AuditEvent.id)))
     # What is late changes with the day alone.
     state = newest, queues.today()
+    lengths: dict[str, int]
     counted_at, lengths = kept.get("counted", (None, {}))
     if counted_at != state or not lengths:
         lengths = queues.counts(session)
         kept["counted"] = state, lengths
-    return dict(lengths)
+    return lengths | queues.counts(session, queues.CHECKED)
 
 
 def queue_entries(session: Session, user: User) -> list[Entry]:

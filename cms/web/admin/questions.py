@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from cms.extensions import db
@@ -14,23 +14,21 @@ from cms.models import Correction, ImportRow, ImportWarning, Question, Tag, ques
 from cms.services import figures, mywork, queues
 from cms.services.aliases import current_paths
 from cms.services.content import LISTED
-from cms.services.search import ranked
 from cms.services.statuses import STATUSES
 from cms.services.warnings import is_open
 from cms.vocabulary import CorrectionStatus, Difficulty
 from cms.web.admin.base import ListFilter, Row, actor, hits
 from cms.web.admin.bulk import BulkPages
+from cms.web.admin.candidate import CandidatePages
 from cms.web.admin.care import CarePages
 from cms.web.admin.comments import CommentPages
 from cms.web.admin.filters import PersonFilter
 from cms.web.admin.history import HistoryPages
 from cms.web.admin.merging import MergePages
+from cms.web.admin.neighbours import NeighbourPages
 from cms.web.admin.presence import PresencePages
 from cms.web.admin.unsaved import UnsavedPages
 from cms.web.admin.workflow import WorkflowPages
-
-# Hits of a search that come by how well they fit; the others by date.
-RANKED = 200
 
 
 def _has_difficulty(value: str) -> ColumnElement[bool]:
@@ -97,6 +95,8 @@ class QuestionsView(
     CarePages,
     CommentPages,
     HistoryPages,
+    CandidatePages,
+    NeighbourPages,
     BulkPages,
 ):
     """Every question of the bank, in whatever state."""
@@ -172,14 +172,6 @@ class QuestionsView(
 
     def search(self, query: Select[Any], words: str) -> Select[Any]:
         return query.where(Question.id.in_(hits(words)))
-
-    def default_order(self, search: str | None) -> list[Any]:
-        newest = [Question.updated_at.desc(), Question.id.desc()]
-        best = ranked(db.session(), Question, search)[:RANKED] if search else []
-        if not best:
-            return newest
-        place = {key: index for index, key in enumerate(best)}
-        return [case(place, value=Question.id, else_=RANKED), *newest]
 
     def get_list(self, *args: Any, **kwargs: Any) -> tuple[int, list[Row]]:
         count, rows = super().get_list(*args, **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import flash, redirect
+from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 
 from cms.errors import CmsError, NotFound
@@ -33,8 +33,12 @@ class Steps(GuardedView):
         return True
 
     def back_to(self, question: Question) -> ResponseReturnValue:
-        url = self.get_url(".edit_view", id=question.id, url=way_back())
-        return redirect(url, 303)
+        return redirect(self.get_url(".edit_view", id=question.id, **self.opened_from()), 303)
+
+    def opened_from(self) -> dict[str, str | None]:
+        """Return what addresses of a question carry on: the list it was opened from, and where."""
+        url = way_back()
+        return {"url": url, "at": request.values.get("at") if url else None}
 
 
 def published(release: int | None) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from cms.web.admin.texts import readable, says_the_same
 from cms.web.errors import STALE_FORM, error_page
 
 # What pages of the editor ask for by themselves: an answer for a script, never a page.
-_ASKED_BY_SCRIPTS = (".autosave", ".autosave_new", ".presence", ".leave")
+_ASKED_BY_SCRIPTS = (".autosave", ".autosave_new", ".presence", ".leave", ".check_source")
 
 
 class UnsavedPages(EditorPages):
@@ -104,7 +104,9 @@ class UnsavedPages(EditorPages):
             return {"error": "You are logged out."}, 401
         if not _is_form_post():
             return super().ask_to_log_in()
-        return self.render("admin/questions/logged_out.html", form=posted(), here=request.path), 401
+        return self.render(
+            "admin/questions/logged_out.html", form=posted(), here=request.full_path.rstrip("?")
+        ), 401
 
     def _renewed(self, _error: CSRFError) -> ResponseReturnValue:
         """Show the form again with a fresh token: the session changed since it was opened."""

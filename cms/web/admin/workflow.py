@@ -19,7 +19,7 @@ from cms.services.blockers import DAMAGED, OWN, UNANSWERED
 from cms.services.content import find_revision, revision_content
 from cms.services.history import differences
 from cms.vocabulary import CorrectionStatus, Role, Stage
-from cms.web.admin.base import actor, find, now, transaction
+from cms.web.admin.base import actor, find, now, transaction, way_back
 from cms.web.admin.editor import opened, rendered
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.steps import Steps, number_of, published
@@ -80,11 +80,12 @@ class WorkflowPages(Steps):
             remedies=self._remedies(session, question),
             errata=_errata(session, question),
             when=request.form.get("when", ""),
+            opened_from=self.opened_from(),
         )
 
     def _remedies(self, session: Session, question: Question) -> list[tuple[str, str, str]]:
         """Return what keeps the newest text from going public: why, where to mend it, how."""
-        here = self.get_url(".edit_view", id=question.id)
+        here = self.get_url(".edit_view", id=question.id, **self.opened_from())
         notes = notes_on(question, opened(question)).in_order
         places = {
             UNANSWERED: (here, "Write it"),
@@ -132,7 +133,7 @@ class WorkflowPages(Steps):
         question = find(Question, id, "question")
         stem = question.stem
         if self.attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
-            return redirect(self.get_url(".index_view"), 303)
+            return redirect(way_back() or self.get_url(".index_view"), 303)
         return self.back_to(question)
 
     @expose("/<id>/purge", methods=("GET", "POST"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -23,7 +22,7 @@ from cms.services.listing import SORTS, Selection, Sort
 from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
 from cms.services.related import related
-from cms.services.rendered import Rendered, RenderedCorrection
+from cms.services.rendered import errata_by_answer
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
@@ -133,7 +132,7 @@ def question_page(session: Session, slug: str) -> ResponseReturnValue:
         "public/question.html",
         question=found,
         rendered=rendered,
-        errata=_errata_by_answer(rendered),
+        errata=errata_by_answer(rendered),
         changed=changes[0] if changes else None,
         way=neighbours.way_through(
             session,
@@ -145,15 +144,6 @@ def question_page(session: Session, slug: str) -> ResponseReturnValue:
         related=related(session, found.id, found.stem, found.tags, RELATED),
         permalink=cited_as,
     )
-
-
-def _errata_by_answer(rendered: Rendered) -> dict[str, list[RenderedCorrection]]:
-    """Return the errata by the uid of the answer that they are about; '' for those of no answer."""
-    known = {answer.uid for answer in rendered.answers}
-    found: dict[str, list[RenderedCorrection]] = defaultdict(list)
-    for correction in rendered.corrections:
-        found[correction.answer if correction.answer in known else ""].append(correction)
-    return found
 
 
 @page("/questions/<slug>/history")

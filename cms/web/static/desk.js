@@ -21,6 +21,15 @@ document.addEventListener('keydown', (event) => {
   }
 });
 
+// The list that a question was opened from is gone through by keys; a text that is typed asks first.
+document.addEventListener('keydown', (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = document.querySelector(`[data-key="Alt+${CSS.escape(event.key)}"]`);
+  if (!link) return;
+  event.preventDefault();
+  link.click();
+});
+
 // A menu closes by Escape and by a click elsewhere.
 document.addEventListener('click', (event) => {
   for (const menu of document.querySelectorAll('.more[open]')) {
@@ -37,8 +46,11 @@ document.addEventListener('keydown', (event) => {
 // Text areas grow with their text where the style sheet alone cannot make them.
 if (!CSS.supports('field-sizing', 'content')) {
   const grow = (area) => {
+    // The page is shorter for a moment, and would stay where that left it.
+    const top = scrollY;
     area.style.height = 'auto';
     area.style.height = `${area.scrollHeight + 2}px`;
+    scrollTo(scrollX, top);
   };
   const areas = '.grow, .markdown';
   document.addEventListener('input', (event) => { if (event.target.matches(areas)) grow(event.target); });

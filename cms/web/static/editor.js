@@ -52,12 +52,29 @@ function copyOf(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
+// Which answers are folded is remembered in this tab: saving loads the page anew.
+const foldedName = `desk-folded:${form.dataset.key}`;
+
+function isFolded(card) {
+  return card.querySelector('[data-answer-text]').hidden;
+}
+
 function fold(card, folded) {
   const button = card.querySelector('[data-step=fold]');
   card.querySelector('[data-answer-text]').hidden = folded;
   button.textContent = folded ? '▸' : '▾';
   button.setAttribute('aria-expanded', String(!folded));
   button.title = folded ? 'Unfold' : 'Fold';
+  tellFolds();
+}
+
+function tellFolds() {
+  const cards = [...answers.querySelectorAll('[data-answer]')];
+  const bar = form.querySelector('[data-fold-bar]');
+  bar.hidden = cards.length < 2;
+  bar.querySelector('button').textContent = cards.every(isFolded) ? 'Unfold all' : 'Fold all';
+  const folded = cards.filter(isFolded).map((card) => card.dataset.uid).filter(Boolean);
+  sessionStorage.setItem(foldedName, JSON.stringify(folded));
 }
 
 function prepare(card) {
@@ -80,13 +97,20 @@ const steps = {
     renumber();
     card.querySelector('[data-body]').focus();
   },
+  'fold-all'() {
+    const cards = [...answers.querySelectorAll('[data-answer]')];
+    const folded = !cards.every(isFolded);
+    cards.forEach((card) => fold(card, folded));
+  },
+  check(button) { check(button.closest('[data-source]')); },
   remove(button) {
     const card = button.closest('[data-answer]');
     const [next, name] = [card.nextElementSibling, card.querySelector('[data-answer-name]').textContent];
     card.remove();
     renumber();
     offerUndo(`‘${name}’ is removed.`, () => { answers.insertBefore(card, next); renumber(); });
-    (next?.querySelector('[data-body]') || document.querySelector('[data-step=add]')).focus();
+    const field = next && !isFolded(next) && next.querySelector('[data-body]');
+    (field || next?.querySelector('[data-step=fold]') || document.querySelector('[data-step=add]')).focus();
   },
   up(button) { move(button.closest('[data-answer]'), -1); button.focus(); },
   down(button) { move(button.closest('[data-answer]'), 1); button.focus(); },
@@ -105,7 +129,7 @@ const steps = {
   },
   'remove-source'(button) {
     const [source, card] = [button.closest('[data-source]'), button.closest('[data-answer]')];
-    const next = source.nextElementSibling?.querySelector('input') || card.querySelector('[data-step=add-source]');
+    const next = source.nextElementSibling?.querySelector('summary') || card.querySelector('[data-step=add-source]');
     source.remove();
     renumberSources(card);
     next.focus();
@@ -125,7 +149,7 @@ form.addEventListener('click', (event) => {
   if (!button) return;
   event.preventDefault();
   steps[button.dataset.step](button);
-  if (button.dataset.step !== 'fold') changed();
+  if (!['fold', 'fold-all', 'check'].includes(button.dataset.step)) changed();
 });
 
 form.addEventListener('keydown', (event) => {
@@ -142,9 +166,55 @@ form.addEventListener('keydown', (event) => {
 });
 
 if (answers) {
-  answers.querySelectorAll('[data-answer]').forEach(prepare);
+  const cards = [...answers.querySelectorAll('[data-answer]')];
+  const folded = JSON.parse(sessionStorage.getItem(foldedName) || '[]');
+  cards.forEach(prepare);
   if (document.getElementById('answer-template')) renumber();
+  for (const card of cards) {
+    // What is wrong is never folded away.
+    if (folded.includes(card.dataset.uid) && !card.querySelector('[aria-invalid]')) fold(card, true);
+  }
+  tellFolds();
 }
+
+// --- a source: its line says what its fields do, and a check answers in place -----------------
+
+function tellSource(source) {
+  const [url, title] = ['url', 'title'].map((name) => source.querySelector(`[data-source-${name}]`).value.trim());
+  source.querySelector('[data-source-name]').textContent = title || url || 'New source';
+  const link = source.querySelector('[data-source-link]');
+  link.hidden = !/^https?:\/\//i.test(url);
+  if (!link.hidden) link.href = url;
+  const said = source.querySelector('[data-check]');
+  if (said.dataset.of === url) return;
+  // What was said is true of another address.
+  said.dataset.of = url;
+  said.textContent = '';
+}
+
+async function check(source) {
+  const [button, said] = ['[data-step=check]', '[data-check]'].map((each) => source.querySelector(each));
+  const url = source.querySelector('[data-source-url]').value.trim();
+  if (button.getAttribute('aria-disabled')) return;
+  const data = new FormData();
+  data.set('csrf_token', form.elements.csrf_token.value);
+  data.set('url', url);
+  button.setAttribute('aria-disabled', 'true');
+  said.dataset.fresh = '';
+  said.dataset.of = url;
+  said.textContent = 'Asking …';
+  const response = await fetch(form.dataset.checks, { method: 'POST', body: data }).catch(() => null);
+  button.removeAttribute('aria-disabled');
+  if (said.dataset.of !== url) return;
+  const ours = response && !response.redirected && [200, 403, 422, 429].includes(response.status);
+  if (ours) said.innerHTML = await response.text();
+  else said.textContent = response?.status === 401 ? 'Not checked: you are logged out.' : 'Not checked: the server does not answer.';
+}
+
+form.addEventListener('input', (event) => {
+  const source = event.target.closest('[data-source]');
+  if (source) tellSource(source);
+});
 
 // --- typing Markdown: Tab indents, Escape leaves ----------------------------------------
 
@@ -280,6 +350,46 @@ if (preview && form.dataset.preview) {
   form.addEventListener('input', renderSoon);
   form.addEventListener('desk:changed', renderSoon);
 }
+
+// It shows what is being written, where it is longer than its window.
+const windowOfPreview = document.querySelector('[data-preview-window]');
+let shown = '';
+
+function follow(card) {
+  const written = [...answers.querySelectorAll('[data-answer]')].filter((each) => each.querySelector('[data-body]').value.trim());
+  const place = String(written.indexOf(card));
+  const part = preview.querySelector(`[data-shown="${place}"]`);
+  if (!part || shown === place || windowOfPreview.scrollHeight <= windowOfPreview.clientHeight) return;
+  shown = place;
+  const top = part.getBoundingClientRect().top - windowOfPreview.getBoundingClientRect().top;
+  windowOfPreview.scrollTop += top - 24;
+}
+
+if (windowOfPreview && answers) {
+  answers.addEventListener('focusin', (event) => {
+    const card = event.target.closest('[data-answer]');
+    if (card) follow(card);
+  });
+}
+
+// In a narrow window what stands beside the text is below it, and folded until it is wanted.
+const panels = [...document.querySelectorAll('[data-panel]')];
+if (panels.length && matchMedia('(max-width: 60rem)').matches) panels.forEach((panel) => { panel.open = false; });
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  const target = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  const panel = target?.closest('[data-panel]');
+  if (panel) panel.open = true;
+  const card = target?.closest('[data-answer]');
+  if (card && answers && isFolded(card)) fold(card, false);
+  const line = Number(link?.dataset.goToLine);
+  if (!line || !target.matches('textarea')) return;
+  // A run of code leads to its line.
+  event.preventDefault();
+  target.focus();
+  const start = target.value.split('\n').slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+  target.setSelectionRange(start, start);
+});
 
 form.addEventListener('input', (event) => {
   const card = event.target.closest('#answers [data-answer]');

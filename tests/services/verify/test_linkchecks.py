@@ -9,16 +9,30 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed
 from cms.formats.item import AnswerItem, SourceItem
-from cms.models import Source, User
+from cms.models import Answer, Question, Source, User
+from cms.services.content import content_of
+from cms.services.publishing import publish
+from cms.services.questions import save
 from cms.services.releases import release_number
+from cms.services.rewriting import Rewriting, rewrite
 from cms.services.verify.guarded_http import Manners
-from cms.services.verify.linkchecks import AT_ONCE, Link, check_links, published_links, record_links
+from cms.services.verify.linkchecks import (
+    AT_ONCE,
+    Link,
+    check_link,
+    check_links,
+    published_links,
+    record_link,
+    record_links,
+)
 from cms.services.verify.samples import under_tag
+from cms.vocabulary import Origin
 from tests.factories import AT, make_bank, make_published, make_question
 from tests.services.verify.test_guarded_http import Handler, Server, only_local, serving
 
@@ -124,21 +138,106 @@ def test_what_came_is_kept_with_every_source_of_that_address_and_makes_no_releas
     links = published_links(session)
     for link in links:
         link.status = 404 if link.page.endswith("/e") else 200
-    links[0].status = None
+    links[0].status, links[0].problem = None, "It does not answer in HTTP."
     record_links(session, links, by=None, at=LATER)
     session.commit()
-    rows = session.execute(
-        select(Source.url, Source.last_status, Source.checked_at).distinct().order_by(Source.url)
-    ).all()
+    kept = (Source.url, Source.last_status, Source.problem, Source.checked_at)
+    rows = session.execute(select(*kept).distinct().order_by(Source.url)).all()
     assert rows == [
-        ("https://example.org/e", 404, LATER),
-        ("https://example.org/plain", 200, LATER),
-        ("https://example.org/s", None, LATER),
-        ("https://example.org/views", 200, LATER),
+        ("https://example.org/e", 404, "It answered with status 404.", LATER),
+        ("https://example.org/plain", 200, None, LATER),
+        ("https://example.org/s", None, "It does not answer in HTTP.", LATER),
+        ("https://example.org/views", 200, None, LATER),
     ]
     assert release_number(session) == before
+    # Who can be read again has no problem any more.
+    for link in links:
+        link.status = 200
+    record_links(session, links, by=None, at=LATER)
+    assert session.scalars(select(Source.id).where(Source.problem.is_not(None))).all() == []
 
 
 def test_only_an_editor_checks_sources(session: Session, contributor: User) -> None:
     with pytest.raises(NotAllowed, match=r"Only an editor may check sources\."):
         record_links(session, [], by=contributor, at=AT)
+
+
+def test_one_link_gets_few_seconds_for_all_its_redirects_together(server: Server) -> None:
+    slow = f"{server.root}/to/{server.root}/slow"
+    before = time.monotonic()
+    link = check_link(f"{slow}#part", MANNERS, within=1)
+    assert time.monotonic() - before < 2
+    assert (link.page, list(link.cited), link.status) == (slow, [f"{slow}#part"], None)
+    assert link.fault is not None
+    assert link.fault.startswith("It did not answer within")
+    assert check_link(f"{server.root}/status/404", MANNERS, within=1).fault == (
+        "It answered with status 404."
+    )
+    assert check_link(f"{server.root}/", MANNERS, within=1).fault is None
+
+
+def test_whoever_may_write_a_question_may_check_its_sources(
+    session: Session, contributor: User
+) -> None:
+    draft, public = make_question(session), make_published(session, "What is HTTP?")
+    [link] = published_links(session)
+    link.status = 404
+    with pytest.raises(NotAllowed, match="Only an editor may change a question that has been"):
+        record_link(session, link, public, by=contributor, at=LATER)
+    record_link(session, link, draft, by=contributor, at=LATER)
+    record_link(session, link, None, by=contributor, at=LATER)
+    # Every source of the address is told, whosever question cites it.
+    assert list(session.scalars(select(Source.last_status))) == [404, 404]
+
+
+def checked(session: Session, question: Question) -> dict[str, tuple[int | None, str | None]]:
+    session.flush()
+    rows = session.execute(
+        select(Source.url, Source.last_status, Source.problem)
+        .join(Answer)
+        .where(Answer.question_id == question.id)
+    )
+    return {url: (status, problem) for url, status, problem in rows}
+
+
+@pytest.mark.parametrize("way", ["save", "bulk"])
+def test_a_check_stays_with_its_address_through_saves_and_goes_with_it(
+    session: Session, way: str
+) -> None:
+    dead, other = "https://example.org/dead", "https://example.org/other"
+    sources = [SourceItem(url=dead), SourceItem(url=other)]
+    question = make_question(session, answers=[AnswerItem(body="Yes.", sources=sources)])
+    link = Link(dead, {dead: []}, status=404)
+    record_links(session, [link], by=None, at=LATER)
+    session.commit()
+    fault = (404, "It answered with status 404.")
+
+    def write(urls: list[str]) -> None:
+        session.refresh(question)
+        before = content_of(question)
+        [answer] = before.answers
+        now = replace(answer, sources=[SourceItem(url=url, title="Anew") for url in urls])
+        after = replace(before, answers=[now])
+        number = question.latest_number
+        if way == "save":
+            save(session, question, after, seen_version=number, by=None, at=LATER)
+        else:
+            change = Rewriting.of(question, before, after)
+            rewrite(
+                session,
+                [change],
+                live={},
+                by=None,
+                at=LATER,
+                summary="",
+                origin=Origin.bulk,
+            )
+        session.commit()
+
+    write([other, dead])
+    assert checked(session, question) == {other: (None, None), dead: fault}
+    publish(session, [question], by=None, at=LATER)
+    session.commit()
+    assert checked(session, question)[dead] == fault
+    write([other, f"{dead}/mended"])
+    assert set(checked(session, question).values()) == {(None, None)}
