@@ -72,8 +72,11 @@ class HtmlPage:
         if name == "a" and not "".join(element.itertext()).strip() and not given.get("aria-label"):
             yield f"the link to {given.get('href')} has no name"
         if name in {"input", "select", "textarea"} and given.get("type") != "hidden":
-            labels = [each.get("for") for each in self.root.iter("label")]
-            if not given.get("aria-label") and given.get("id", "") not in labels:
+            labels = list(self.root.iter("label"))
+            named = given.get("aria-label") or given.get("id", "") in {
+                each.get("for") for each in labels
+            }
+            if not named and not any(element in each.iter() for each in labels):
                 yield f"the field {given.get('name')!r} has no label"
         if name in _CHILDREN:
             for child in element:

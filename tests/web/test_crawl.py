@@ -11,6 +11,7 @@ import hashlib
 import random
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from html import unescape
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
@@ -38,6 +39,8 @@ from tests.web.htmlpages import HtmlPage
 from tests.web.vocabulary import faults
 
 SITE = "http://localhost"
+# Followed of one path: filters combine without end.
+QUERIES = 4
 BUDGET = 50_000  # bytes of a page with its style sheets and scripts, compressed
 WITHDRAWN = "/questions/was-it-wrong"
 
@@ -81,7 +84,7 @@ def bank(session: Session) -> None:
 
 
 class Crawler:
-    """Follows every link of the site from its first page on, and notes what is wrong."""
+    """Follows the links of the site from its first page on, and notes what is wrong."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
@@ -91,6 +94,7 @@ class Crawler:
         self.anchors: set[tuple[str, str, str]] = set()
         self._compressed: dict[str, int] = {}
         self._seen: set[str] = set()
+        self._asked: Counter[str] = Counter()
 
     def crawl(self, start: str) -> None:
         waiting = [(urljoin(SITE, start), "the start")]
@@ -104,6 +108,10 @@ class Crawler:
             if target in self._seen:
                 continue
             self._seen.add(target)
+            parts = urlsplit(target)
+            self._asked[parts.path] += bool(parts.query)
+            if parts.query and self._asked[parts.path] > QUERIES:
+                continue
             waiting += ((each, target) for each in self._followed(target, source))
         for target, anchor, source in self.anchors:
             if target in self.pages and anchor not in self.pages[target].ids:

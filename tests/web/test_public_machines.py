@@ -91,7 +91,8 @@ def test_linked_data_says_what_the_page_says(site: FlaskClient) -> None:
     assert question["acceptedAnswer"]["text"] == "In a cookie."
     # The code is there, the name of its language is not.
     assert question["suggestedAnswer"][0]["text"] == "In a cookie.\nWhy\nprint(1)\n1"
-    assert question["suggestedAnswer"][0]["url"] == f"{SITE}{KEPT}#answer-1-title"
+    assert question["acceptedAnswer"]["url"] == f"{SITE}{KEPT}#answer-2"
+    assert question["suggestedAnswer"][0]["url"] == f"{SITE}{KEPT}#answer-1"
     assert [each["name"] for each in question["suggestedAnswer"][0]["citation"]] == [
         "Sessions",
         "https://example.org/plain",

@@ -22,7 +22,7 @@ from cms.markup import plain_inline
 from cms.services.listing import Listed
 from cms.services.publicdecks import PublicDeck
 from cms.services.reading import Bank, Counts, Erratum, PublicQuestion, PublicTag
-from cms.services.rendered import Rendered, RenderedAnswer, RenderedCorrection
+from cms.services.rendered import RenderedAnswer, RenderedCorrection
 from cms.web.public.addresses import permalink
 from cms.web.public.plaintext import shortened, visible_text
 
@@ -76,12 +76,11 @@ def question_data(question: PublicQuestion) -> list[Node]:
     name = plain_inline(question.stem)
     rendered = question.rendered
     terms = [_term(tag) for tag in question.tags]
-    full = [each for each in rendered.answers if each is not _short(rendered)]
     others = [
-        _answer(each, f"{address}#answer-{position}-title")
-        for position, each in enumerate(full, start=1)
+        _answer(each, f"{address}#answer-{position}")
+        for position, each in enumerate(rendered.answers, start=1)
     ]
-    accepted = _answer(short, address) if (short := _short(rendered)) else others.pop(0)
+    accepted = others.pop(rendered.short or 0)
     level: Node = {"educationalLevel": str(question.difficulty)} if question.difficulty else {}
     card: Node = {
         "@type": "Question",
@@ -215,11 +214,6 @@ def _site() -> Node:
 
 def _modified(bank: Bank) -> Node:
     return {} if bank.released_at is None else {"dateModified": w3c(bank.released_at)}
-
-
-def _short(rendered: Rendered) -> RenderedAnswer | None:
-    """Return the answer that stands above the others, which have headings to link to."""
-    return None if rendered.short is None else rendered.answers[rendered.short]
 
 
 def _answer(answer: RenderedAnswer, address: str) -> Node:
