@@ -306,7 +306,7 @@ def test_a_list_of_nothing_says_what_to_try(client: FlaskClient) -> None:
         ("q=cokie", ["No question has “cokie”", "<b>“cookie”</b>", "<mark>cookie</mark>"]),
         ("q=cokie", ['href="/questions/?q=%22cokie%22"', "as it stands", 'value="cokie"']),
         ("q=itsdangerous", ["Signed by <mark>itsdangerous</mark>."]),
-        ("q=session", ["the <code><mark>session</mark></code>?</a>", "1 question<"]),
+        ("q=session", ["the <code><mark>session</mark></code>?</a>", "1 question"]),
         ("q=cookie&tag=flask/basics", ["“cookie” without the filters</a>", "1 question"]),
         ("q=cokie&difficulty=hard", ["Perhaps “cookie” was meant", "without the filters"]),
         ("q=cookie+zebra", ["Fewer words: ", 'href="/questions/?q=cookie">cookie</a>']),
