@@ -5,12 +5,14 @@ database never sees its punctuation.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     TextClause,
-    exists,
+    and_,
+    func,
     literal,
     literal_column,
     select,
@@ -19,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from cms.models import Publication, Question
+from cms.services import spelling
 from cms.services.terms import Term, parse
 
 # Ranking reads every hit: a very common word must not rank the whole bank.
@@ -71,16 +74,10 @@ def holds(session: Session, table: Table, query: str) -> ColumnElement[bool]:
     ids = list(session.scalars(some))
     if len(ids) < LOOKED_UP:
         return table.id.in_(_matching(session, table, terms))
-    name = table.__tablename__
-    return exists(
-        select(literal(1))
-        .select_from(text(f"{name}_search"))
-        .where(
-            text(f"{name}_search MATCH :terms AND {name}_search.rowid = {name}.id").bindparams(
-                terms=_fts5(terms)
-            )
-        )
-    )
+    # The index would look up all that begins like the last word for each row anew.
+    text_of = " " + func.replace(table.search_text, "\n", " ") + " "
+    phrases = (" ".join(term.sought) + ("" if term.prefix else " ") for term in terms)
+    return and_(*(func.instr(text_of, f" {phrase}") > 0 for phrase in phrases))
 
 
 def ranked(session: Session, table: Table, query: str) -> list[int]:
@@ -98,8 +95,20 @@ def ranked(session: Session, table: Table, query: str) -> list[int]:
     found = _ranked(session, table, exact)
     if exact == terms or len(found) >= RANKED_LIMIT:
         return found
-    loose = _ranked(session, table, terms)
+    loose = _ranked(session, table, _bounded(session, table, terms))
     return list(dict.fromkeys([*found, *loose]))[:RANKED_LIMIT]
+
+
+def _bounded(session: Session, table: Table, terms: list[Term]) -> list[Term]:
+    """Return the terms, with a very common beginning of a word as the most frequent such words.
+
+    A database reads all that has a beginning before it gives the first of it.
+    """
+    last = terms[-1]
+    if table is not Publication or not last.prefix or len(last.words) > 1:
+        return terms
+    words = spelling.most_frequent(session, last.words[0], above=LOOKED_UP)
+    return [*terms[:-1], replace(last, endings=tuple(words))] if words else terms
 
 
 def _exact(term: Term) -> Term:
@@ -146,14 +155,19 @@ def _matching(session: Session, table: Table, terms: Sequence[Term]) -> Select[i
 
 
 def _fts5(terms: Sequence[Term]) -> str:
-    phrases = (f'"{" ".join(term.sought)}"{"*" if term.prefix else ""}' for term in terms)
-    return " AND ".join(phrases)
+    return " AND ".join(
+        "(" + " OR ".join(f'"{word}"' for word in term.endings) + ")"
+        if term.endings
+        else f'"{" ".join(term.sought)}"{"*" if term.prefix else ""}'
+        for term in terms
+    )
 
 
 def _tsquery(terms: Sequence[Term]) -> str:
     phrases = []
     for term in terms:
-        quoted = [f"'{word}'" for word in term.sought]
-        quoted[-1] += ":*" if term.prefix else ""
-        phrases.append(f"({' <-> '.join(quoted)})")
+        quoted = [f"'{word}'" for word in term.endings or term.sought]
+        if term.prefix and not term.endings:
+            quoted[-1] += ":*"
+        phrases.append(f"({(' | ' if term.endings else ' <-> ').join(quoted)})")
     return " & ".join(phrases)

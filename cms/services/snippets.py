@@ -21,12 +21,17 @@ Piece = tuple[str, bool]
 
 READ_LIMIT = 20_000  # characters of one question
 SNIPPET = 200  # characters
+# A passage may show none of what its Markdown has: an address of a link.
+TRIED = 3  # passages
 # So much of it stands before the first word that was looked for.
 LEAD = 60  # characters
 
 # What `folded` makes one word of stands whole here, too.
 _TOKEN = re.compile(r"\b(?:c\+\+|[cf]#)|(?<!\w)\.net\b|\b\w+\.js\b|[^\W_]+", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
+# Without one of these a paragraph of Markdown reads as it is written.
+_MARKUP = re.compile(r"[\\`*_\[\]<>&#|~!=]")
 _TAGS = re.compile(r"(<[^>]*>)")
 
 
@@ -52,18 +57,19 @@ def snippet(document: str, terms: Sequence[Term]) -> list[Piece]:
     what is far down in a long text.
     """
     texts = _decoder.decode(document)
-    blocks = _blocks([texts.context, *(answer.body for answer in texts.answers)])
-    keys = [_key(term) for term in terms]
+    keys = {max(term.words, key=len) for term in terms}
     scored: list[tuple[int, int, str, bool]] = []
-    for number, (block, code) in enumerate(blocks):
-        seen = _plain_folded(block)
+    bodies = (answer.body for answer in texts.answers)
+    for number, (block, code) in enumerate(_blocks([texts.context, *bodies])):
+        seen = folded(block)
         score = sum(key in seen for key in keys)
         if score:
             scored.append((-score, number, block, code))
-    for _, _, block, code in sorted(scored)[:3]:
-        text = " ".join((block if code else plain_text(block)).split())
-        found = spans(text, terms)
-        if found:
+        if score == len(keys) and len(scored) >= TRIED:
+            break
+    for _, _, block, code in sorted(scored)[:TRIED]:
+        text = _seen(block, code)
+        if found := spans(text, terms):
             return list(_cut(text, found))
     return []
 
@@ -90,13 +96,10 @@ def spans(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
     tokens = [(match.start(), match.end(), _folded(match[0])) for match in _TOKEN.finditer(text)]
     found: list[tuple[int, int]] = []
     for term in terms:
-        size = len(term.words)
-        for first in range(len(tokens) - size + 1):
-            if all(
-                _meets(tokens[first + place][2], word, term, place)
-                for place, word in enumerate(term.words)
-            ):
-                found.append(_with_marks(text, tokens[first][0], tokens[first + size - 1][1], term))
+        beyond = len(term.words) - 1
+        for first, (start, _, _) in enumerate(tokens[: max(0, len(tokens) - beyond)]):
+            if _stands_at(tokens, first, term):
+                found.append(_with_marks(text, start, tokens[first + beyond][1], term))
     joined: list[tuple[int, int]] = []
     for start, end in sorted(found):
         if joined and start < joined[-1][1]:
@@ -111,10 +114,14 @@ def _folded(word: str) -> str:
     return folded(word)
 
 
-def _meets(token: str, word: str, term: Term, place: int) -> bool:
-    if term.prefix and place == len(term.words) - 1:
-        return token.startswith(word)
-    return token == word
+def _stands_at(tokens: Sequence[tuple[int, int, str]], first: int, term: Term) -> bool:
+    """Whether the words of a term begin at this token; the last may go on where it is a prefix."""
+    last = len(term.words) - 1
+    for place, word in enumerate(term.words):
+        token = tokens[first + place][2]
+        if token != word and not (term.prefix and place == last and token.startswith(word)):
+            return False
+    return True
 
 
 def _with_marks(text: str, start: int, end: int, term: Term) -> tuple[int, int]:
@@ -133,17 +140,16 @@ def _with_marks(text: str, start: int, end: int, term: Term) -> tuple[int, int]:
     return start, end
 
 
-def _key(term: Term) -> str:
-    """Return what a folded text surely has where it has the term: its longest word."""
-    return max(term.words, key=len)
-
-
-def _plain_folded(block: str) -> str:
-    return folded(unicodedata.normalize("NFC", block))
+def _seen(block: str, code: bool) -> str:
+    """Return a block in one line as a reader sees it."""
+    if not code:
+        block = _ITEM.sub("", block, count=1) if _ITEM.match(block) else block
+        block = plain_text(block) if _MARKUP.search(block) else block
+    return " ".join(block.split())
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Yield the paragraphs and the lines of code of some Markdown, and whether it is code."""
+    """Yield paragraphs, items and lines of code of some Markdown, and whether each is code."""
     room = READ_LIMIT
     for text in texts:
         fence = ""
@@ -155,12 +161,12 @@ def _blocks(texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
             elif fence:
                 yield line, True
                 continue
-            elif line.strip():
+            elif line.strip() and not _ITEM.match(line):
                 paragraph.append(line)
                 continue
             if paragraph:
                 yield "\n".join(paragraph), False
-                paragraph = []
+            paragraph = [line] if line.strip() and not mark else []
         if paragraph:
             yield "\n".join(paragraph), False
         room -= len(text)

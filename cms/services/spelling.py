@@ -9,6 +9,7 @@ however many words there are.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from rapidfuzz.distance import OSA
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
@@ -22,6 +23,8 @@ SHORTEST, LONGEST = 4, 24  # letters of a word that is worth keeping
 LONG_WORD = 8
 # Words that share a spelling with what was typed; the most frequent are looked at.
 CANDIDATES = 200
+# So many of the words with a very common beginning are looked for.
+ENDINGS = 8
 
 _APART = {"synchronize_session": False}
 
@@ -52,13 +55,13 @@ def count_words(session: Session, change: Mapping[str, int]) -> None:
         new = [word for word in some if word not in held and totals[word] > 0]
         gone = [word for word in held if totals[word] <= 0]
         kept = [word for word in held if totals[word] > 0]
+        connection = session.connection()
         if new:
-            session.execute(
-                insert(SearchWord), [{"word": word, "questions": totals[word]} for word in new]
-            )
-            session.execute(insert(SearchSpelling), _rows(new))
+            counts = [{"word": word, "questions": totals[word]} for word in new]
+            connection.execute(insert(SearchWord), counts)
+            connection.execute(insert(SearchSpelling), _rows(new))
         if kept:
-            session.connection().execute(
+            connection.execute(
                 update(SearchWord).where(SearchWord.word == bindparam("which")),
                 [{"which": word, "questions": totals[word]} for word in kept],
             )
@@ -94,16 +97,16 @@ class WordCount:
 def nearest(session: Session, word: str, limit: int = 3) -> list[Near]:
     """Return the words of public texts that are closest to `word`, which is folded.
 
-    One letter may be wrong, missing, too many or in the place of its neighbour,
-    two of them in a long word. The fewest faults come first, then the word that
-    begins alike, then the one that more questions have.
+    One letter may be wrong, missing, too many or in the place of its neighbour; in
+    a long word two of these, but not two wrong ones. The fewest faults come first,
+    then the word that begins alike, then the one that more questions have.
     """
     if not _is_kept(word):
         return []
     faults = 2 if len(word) >= LONG_WORD else 1
     keys = spellings(word)
     if faults == 2:
-        keys |= {each for shorter in list(keys) for each in spellings(shorter)}
+        keys |= {each for shorter in list(keys) for each in spellings(shorter)} | _mended(word)
     rows = session.execute(
         select(SearchWord.word, SearchWord.questions)
         .where(
@@ -124,6 +127,24 @@ def nearest(session: Session, word: str, limit: int = 3) -> list[Near]:
     return [near for _, near in sorted(found, key=lambda each: each[0])[:limit]]
 
 
+def most_frequent(session: Session, beginning: str, *, above: int) -> list[str]:
+    """Return the most frequent words with a beginning, if more than `above` questions have some.
+
+    Of a shorter sum, nothing: whoever looks for the beginning itself reads few texts.
+    """
+    # A range, because no index helps a LIKE on either database.
+    beyond = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    rows = session.execute(
+        select(SearchWord.word, SearchWord.questions)
+        .where(SearchWord.word >= beginning, SearchWord.word < beyond)
+        .order_by(SearchWord.questions.desc(), SearchWord.word)
+        .limit(CANDIDATES)
+    ).all()
+    if sum(row.questions for row in rows) <= above:
+        return []
+    return [row.word for row in rows[:ENDINGS] if row.word.startswith(beginning)]
+
+
 def questions_with(session: Session, word: str) -> int:
     """Return how many live questions have a word that is kept; 0 for any other."""
     return session.scalar(select(SearchWord.questions).where(SearchWord.word == word)) or 0
@@ -132,6 +153,19 @@ def questions_with(session: Session, word: str) -> int:
 def spellings(word: str) -> set[str]:
     """Return the word, and what is left of it without any one of its letters."""
     return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
+
+
+def _mended(word: str) -> set[str]:
+    """Return the word with one letter more, and with another letter in the place of one."""
+    cuts = [(word[:place], word[place:]) for place in range(len(word) + 1)]
+    longer = {f"{before}{letter}{after}" for before, after in cuts for letter in ascii_lowercase}
+    others = {
+        f"{before}{letter}{after[1:]}"
+        for before, after in cuts
+        if after
+        for letter in ascii_lowercase
+    }
+    return longer | others
 
 
 def _is_kept(word: str) -> bool:

@@ -24,15 +24,14 @@ WORDS_LIMIT = 16  # words of a query
 PARTS_LIMIT = 4
 
 # Without their marks these would be another language, or a word of any sentence.
+# Each is looked for where its marks are; folded text has no capitals.
 _NAMES = (
-    (re.compile(r"\bc\+\+", re.IGNORECASE), "cplusplus"),
-    (re.compile(r"\bc#", re.IGNORECASE), "csharp"),
-    (re.compile(r"\bf#", re.IGNORECASE), "fsharp"),
-    (re.compile(r"(?<!\w)\.net\b", re.IGNORECASE), "dotnet"),
-    (re.compile(r"\b(\w+)\.js\b", re.IGNORECASE), r"\1js"),
+    ("c++", re.compile(r"\bc\+\+"), "cplusplus"),
+    ("c#", re.compile(r"\bc#"), "csharp"),
+    ("f#", re.compile(r"\bf#"), "fsharp"),
+    (".net", re.compile(r"(?<!\w)\.net\b"), "dotnet"),
+    (".js", re.compile(r"\b(\w+)\.js\b"), r"\1js"),
 )
-# Without one of these characters no name is mostly punctuation.
-_MARKS = frozenset("+#.")
 _WORD = re.compile(r"[^\W_]+")
 _NAME = re.compile(r"(?<![\w@])@?\w+(?:\.\w+)*")
 # What holds words together in a query: a hyphen and an apostrophe do, in a sentence.
@@ -46,8 +45,8 @@ class Term:
     """What a text has to hold: these words, side by side.
 
     `name` is the one word for it where it is a name with marks. `written` is
-    what was typed. Of a `prefix` the last word may go on. A term in quotes is
-    meant as it stands.
+    what was typed. Of a `prefix` the last word may go on, or be one of `endings`
+    where these are named. A term in quotes is meant as it stands.
     """
 
     words: tuple[str, ...]
@@ -55,6 +54,7 @@ class Term:
     name: str | None = None
     quoted: bool = False
     prefix: bool = False
+    endings: tuple[str, ...] = ()
 
     @property
     def sought(self) -> tuple[str, ...]:
@@ -100,13 +100,15 @@ def parse(query: str) -> list[Term]:
 
 def folded(text: str) -> str:
     """Return text without case and accents, with names of punctuation as words."""
-    if not _MARKS.isdisjoint(text):
-        for pattern, word in _NAMES:
-            text = pattern.sub(word, text)
     if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+        text = text.lower()
+    else:
+        decomposed = unicodedata.normalize("NFKD", text).casefold()
+        text = "".join(c for c in decomposed if not unicodedata.combining(c))
+    for marks, pattern, word in _NAMES:
+        if marks in text:
+            text = pattern.sub(word, text)
+    return text
 
 
 def _terms(query: str) -> Iterator[Term]:
@@ -143,9 +145,13 @@ def spelled_name(text: str) -> str | None:
 
 def _names(text: str) -> Iterator[str]:
     """Yield a word for each name in folded text, and for each run of its parts."""
-    if "_" not in text and "." not in text and "@" not in text:
-        return
-    for found in _NAME.findall(text):
+    # Most of what stands between spaces has no marks: it is passed by without a closer look.
+    marked = (
+        chunk
+        for chunk in dict.fromkeys(text.split())
+        if "." in chunk[:-1] or "_" in chunk or "@" in chunk
+    )
+    for found in chain.from_iterable(map(_NAME.findall, marked)):
         if _WORD.fullmatch(found) or len(found) > 2 * WORD_LIMIT:
             continue
         parts = found.lstrip("@").split(".")

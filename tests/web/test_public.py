@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -245,7 +246,7 @@ def test_the_list_is_filtered_and_sorted(client: FlaskClient) -> None:
         ("?difficulty=easy", [view]),
         ("?q=&tag=&difficulty=&sort=&after=", [http, view, kept]),
     ):
-        page = client.get(f"/questions/{query}").text
+        page = re.sub("</?mark>", "", client.get(f"/questions/{query}").text)
         places = [page.index(stem) for stem in stems]
         assert places == sorted(places), query
         assert page.count('class="title"') == len(stems), query
@@ -298,6 +299,48 @@ def test_a_list_of_nothing_says_what_to_try(client: FlaskClient) -> None:
     assert "Nothing matches" in page
     assert "No public question has the tag “unknown”" in page
     assert "fewer words" in page
+
+
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("q=cokie", ["No question has “cokie”", "<b>“cookie”</b>", "<mark>cookie</mark>"]),
+        ("q=cokie", ['href="/questions/?q=%22cokie%22"', "as it stands", 'value="cokie"']),
+        ("q=itsdangerous", ["Signed by <mark>itsdangerous</mark>."]),
+        ("q=session", ["the <code><mark>session</mark></code>?</a>", "1 question"]),
+        ("q=cookie&tag=flask/basics", ["“cookie” without the filters</a>", "1 question"]),
+        ("q=cokie&difficulty=hard", ["Perhaps “cookie” was meant", "without the filters"]),
+        ("q=cookie+zebra", ["Fewer words: ", 'href="/questions/?q=cookie">cookie</a>']),
+        ("q=sessions+zebra+http", ["Tags that fit", 'href="/tags/flask/sessions"']),
+        ("tag=http&difficulty=easy", ['Only <a href="/questions/?tag=http">http</a>']),
+        ("q=%3F!", ["“?!” has no word to search for", "<code>url_for</code> or C++"]),
+        ("", ['href="/questions/?difficulty=easy">easy</a> <span class="number fine">1<']),
+        ("", ['<span class="none">hard</span> <span class="number fine">0<']),
+        ("q=cookie", ["hard</span> <span", "/questions/?q=cookie&amp;difficulty=medium"]),
+        ("difficulty=easy", ['aria-current="true"', "Narrow by tag"][:1]),
+    ],
+)
+def test_a_search_says_why_and_what_to_try(
+    client: FlaskClient, query: str, words: list[str]
+) -> None:
+    page = client.get(f"/questions/?{query}").text
+    assert [each for each in words if each not in page] == []
+
+
+@pytest.mark.usefixtures("bank")
+def test_questions_are_suggested_while_one_types(client: FlaskClient, session: Session) -> None:
+    for query in ("cook", "cokie"):
+        answer = client.get(f"/questions/suggest?q={query}")
+        assert answer.headers["ETag"] == client.get("/questions/").headers["ETag"]
+        assert answer.text.count('<li role="option"') == 2
+        assert f'data-href="{KEPT}"' in answer.text
+        assert f'data-href="/questions/?q={query}"' in answer.text
+    assert client.get("/questions/suggest?q=zebra").text.strip() == ""
+    assert client.get("/questions/suggest?q=%3Cb%3E&tag=%00").status_code == 200
+    assert client.get("/questions/suggest").status_code == 404
+    make_published(session, "Suggest?")
+    assert "<h1>Suggest?</h1>" in client.get("/questions/suggest").text
 
 
 @pytest.mark.usefixtures("bank")

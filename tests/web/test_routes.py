@@ -307,6 +307,7 @@ ROUTES: dict[str, Route] = {
     "static": get(ALL, fixed(filename="site.css")),
     "public.home": get(ALL),
     "public.questions": get(ALL),
+    "public.suggest": get(ALL, fixed(q="view")),
     "public.question": get(ALL, public_question),
     "public.question_history": get(ALL, public_question),
     "public.question_json": get(ALL, public_question),
