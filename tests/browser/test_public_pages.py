@@ -21,6 +21,8 @@ PAGES = [
     *("/questions/?q=cokie", "/questions/?q=%3F!"),
     *(KEPT, "/questions/all-there-is", "/tags/", "/tags/flask"),
     *("/corrections/", "/corrections/1", "/export/", "/decks/", "/decks/first", "/decks/empty"),
+    *("/study/", "/decks/first/study", "/decks/empty/study", "/tags/flask/study"),
+    *("/questions/study?q=cookie", "/study/interview", "/study/interview?any=2&seed=1"),
 ]
 BUDGET = 50_000  # bytes of a whole page, compressed
 LONG = "averyveryverylongwordwithoutanyspaceinit" * 4

@@ -24,7 +24,10 @@
   // Fold the answers of a question's page, or open them all.
   function fold() {
     const hidden = root.dataset.answers === 'hidden';
-    for (const answers of document.querySelectorAll('details.answers')) answers.open = !hidden;
+    for (const answers of document.querySelectorAll('details.answers')) {
+      // Who follows a link into an answer wants to see it.
+      answers.open = !hidden || answers.querySelector(':target') !== null;
+    }
     root.dataset.folded = 'yes';
   }
 

@@ -246,6 +246,7 @@ async function begin() {
   }
   takeFrom(document.querySelector('.plain'));
   await ask(null, { focus: false });
+  session.dataset.begun = 'yes';
 }
 
 // Where nothing can be kept, or nothing comes, the cards stand one after another as without scripts.
