@@ -175,6 +175,14 @@ def _log_in(site: Site, name: str) -> Any:
     return {"name": "session", "value": str(value), "url": site.url}
 
 
+def open_about(page: Page) -> None:
+    """Open what stands beside a question's text: a narrow window folds it."""
+    jump = page.get_by_role("link", name="About it")
+    if jump.is_visible():
+        jump.focus()
+        page.keyboard.press("Enter")
+
+
 def faults_of(page: Page) -> list[str]:
     """What axe finds serious or critical on a page, and whether it scrolls sideways."""
     found = [

@@ -46,7 +46,7 @@ def test_a_deck_is_made_by_keyboard(site: Site, open_page: Open) -> None:
         page.keyboard.press("Enter")
         expect(page.get_by_role("listbox")).to_be_hidden()
     page.keyboard.type("what is")
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(2)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Escape")
     expect(page.get_by_role("listbox")).to_be_hidden()

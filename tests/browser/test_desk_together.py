@@ -9,7 +9,7 @@ from cms.services import comments
 from cms.services.care import set_care
 from cms.services.questions import return_to_draft, save, submit
 from cms.services.queues import today
-from tests.browser.conftest import Open, Site, faults_of
+from tests.browser.conftest import Open, Site, faults_of, open_about
 from tests.browser.test_desk_bulk import tab_to
 from tests.factories import AT, content, make_published, make_question
 
@@ -27,6 +27,7 @@ def test_a_question_is_assigned_talked_about_and_settled_by_keyboard_on_a_phone(
     edith.goto(f"/admin/questions/{question.id}/")
     # What is typed in the text stays while the care is set beside it.
     edith.get_by_label("Stem").fill("What is a view, then?")
+    open_about(edith)
     edith.locator("#care summary").focus()
     edith.keyboard.press("Enter")
     tab_to(edith, "#care-assignee")
@@ -41,6 +42,7 @@ def test_a_question_is_assigned_talked_about_and_settled_by_keyboard_on_a_phone(
     conrad.goto("/admin/inbox/")
     press(conrad, ".inbox .link")
     expect(conrad).to_have_url(f"{site.url}/admin/questions/{question.id}/")
+    open_about(conrad)
     press(conrad, "#comments a")
     tab_to(conrad, "#body")
     conrad.keyboard.type("Is it one, @ed")
@@ -109,6 +111,7 @@ def test_the_pages_of_working_together_have_no_faults(
     page.goto("/admin/inbox/")
     found["inbox"] = faults_of(page)
     page.goto(f"/admin/questions/{live.id}/")
+    open_about(page)
     page.locator("#care summary").click()
     found["editor"] = faults_of(page)
     page.goto(f"/admin/questions/{live.id}/comments")

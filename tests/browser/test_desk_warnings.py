@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from cms.formats.item import AnswerItem
 from cms.models import Question
 from cms.services.warnings import acknowledge
-from tests.browser.conftest import Open, Site, faults_of
+from tests.browser.conftest import Open, Site, faults_of, open_about
 from tests.factories import AT, make_question, make_warning
 
 HOLE = "The host is , and the port is 5000."
@@ -53,6 +53,7 @@ def test_mend_leads_to_exactly_the_passage_and_shows_it(
     page = open_page("Edith", width=width)
     page.goto(address(question))
     page.get_by_role("button", name="Fold this answer").last.click()
+    open_about(page)
     page.get_by_role("link", name="3 open").click()
     area = text_of(page)
     # The note unfolded its answer and has the focus: Tab goes on to its first control.
@@ -196,6 +197,7 @@ def test_notes_of_every_kind_have_no_serious_fault(
     site.session.commit()
     page = open_page("Edith", scheme=scheme, width=width)
     page.goto(address(question))
+    open_about(page)
     page.locator("summary", has_text="1 dealt with").click()
     text_of(page).fill("def f():\nreturn 1")
     expect(first_note(page)).to_be_visible()

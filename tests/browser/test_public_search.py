@@ -32,7 +32,7 @@ def test_keys_lead_to_the_box_through_its_list_and_to_a_question(
 ) -> None:
     page = open_page(scheme="dark" if path == "/" else "light", width=390 if path == "/" else 1400)
     page.goto(path)
-    options = page.get_by_role("option")
+    options = page.get_by_role("listbox").get_by_role("option")
     page.keyboard.press(key)
     page.keyboard.type("cooki")
     expect(options).to_have_count(9)
@@ -65,7 +65,7 @@ def test_enter_alone_searches_and_a_single_key_can_be_switched_off(open_page: Op
     page.keyboard.press("Control+k")
     expect(box).to_be_focused()
     page.keyboard.type("cookie 3")
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(2)
     page.keyboard.press("Enter")
     page.wait_for_url("**/questions/?q=cookie+3")
     expect(page.locator("mark").first).to_be_visible()
@@ -91,7 +91,7 @@ def test_the_list_shows_what_was_typed_last_though_an_older_answer_comes_later(
     with page.expect_request("**/questions/suggest?q=cookie"):
         page.get_by_role("combobox", name="Search").fill("cookie")
     page.get_by_role("combobox", name="Search").fill("http")
-    expect(page.get_by_role("option").first).to_contain_text("HTTP")
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("HTTP")
     held[0].fulfill(body="<li role=option>Too late</li>", content_type="text/html")
     page.wait_for_timeout(100)
     expect(page.get_by_text("Too late")).to_have_count(0)

@@ -196,7 +196,7 @@ def test_a_public_page_is_the_same_for_everybody_and_sets_no_cookie(
     bodies = set()
     for address in [*addresses, "/static/site.css"]:
         for browser in (editor, nobody):
-            with browser.get(address) as answer:
+            with browser.get(address, query_string={"q": "view"}) as answer:
                 assert answer.status_code < 400, address
                 assert "Set-Cookie" not in answer.headers, address
                 assert "Cookie" not in answer.headers.get("Vary", ""), address

@@ -419,7 +419,7 @@ def test_a_tag_that_vanishes_between_asking_and_doing_stops_it(session: Session)
     operation = bulk.begin(session, "remove_tag", [question.id], {"tag": "flask"}, by=None, at=AT)
     save(session, question, replace(content_of(question), tags=[]), seen_version=1, by=None, at=AT)
     delete_tag(session, session.scalars(select(Tag)).one(), by=None, at=AT)
-    with pytest.raises(WrongState, match="The tag ‘flask’ was deleted or renamed meanwhile"):
+    with pytest.raises(WrongState, match="‘flask’ was deleted, renamed or merged meanwhile"):
         bulk.perform(session, operation, at=LATER)
 
 
