@@ -1,7 +1,9 @@
 """What every test stands on: a migrated bank of its own, on SQLite and on PostgreSQL.
 
 A test that asks for `app` (or `session`, `client`) runs once on each database.
-Each gets a fresh copy of a migrated template, so nothing leaks between tests.
+Each finds a migrated, empty bank. The app is made once for each address of a bank
+and put back to its first state between tests, as making one costs more than most
+tests do; a test that adds routes to an app or wants other settings makes its own.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,8 +38,10 @@ from cms.formats.item import Upload
 from cms.formats.markdown import MARKDOWN
 from cms.models import Base, User
 from cms.vocabulary import Role
+from cms.web.admin.navigation import QUEUE_LENGTHS
+from cms.web.cache import CAPACITY, KeptPages, ResponseCache
 
-settings.register_profile("suite", deadline=None, print_blob=True, max_examples=50)
+settings.register_profile("suite", deadline=None, print_blob=True, max_examples=25)
 # For long searches by hand: `pytest --hypothesis-profile=soak tests/web/test_curation.py`.
 settings.register_profile("soak", settings.get_profile("suite"), max_examples=1_000)
 settings.load_profile("suite")
@@ -44,6 +49,43 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--forbid-skips", action="store_true", help="Fail if a test was skipped.")
+    parser.addoption(
+        "--each-database",
+        action="store_true",
+        help="Run the tests of tests/web and tests/cli on both databases, not on one of them.",
+    )
+
+
+ONE_DATABASE = ("tests/web/", "tests/cli/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "each_database: always run it on both databases")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each test of a page or a command one database, half of them either.
+
+    The services below run on both: what is left to a page is the same on either. Where
+    a page asks the database by itself, its tests are marked `each_database`.
+    """
+    if config.getoption("--each-database"):
+        return
+    dropped = [item for item in items if _is_on_the_other_database(item)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        left = set(dropped)
+        items[:] = [item for item in items if item not in left]
+
+
+def _is_on_the_other_database(item: pytest.Item) -> bool:
+    if not item.nodeid.startswith(ONE_DATABASE) or item.get_closest_marker("each_database"):
+        return False
+    kind = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    if kind is None:
+        return False
+    test = item.nodeid.replace("postgresql", "").replace("sqlite", "")
+    return kind != ("sqlite", "postgresql")[zlib.crc32(test.encode()) % 2]
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -144,26 +186,45 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated, empty bank."""
-    with fresh_database(request, request.param, tmp_path) as url:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a migrated, empty bank."""
+    with empty_bank(request, request.param) as url:
         yield url
 
 
 @contextmanager
-def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        path = folder / f"bank-{next(_numbers)}.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-        return
-    banks: EmptyBanks = request.getfixturevalue("empty_banks")
-    name = banks.take()
-    yield database_of(banks.server, name)
-    banks.give_back(name)
+def empty_bank(request: pytest.FixtureRequest, kind: str) -> Iterator[str]:
+    banks = request.getfixturevalue(f"{kind}_banks")
+    url = banks.take()
+    yield url
+    banks.give_back(url)
 
 
-class EmptyBanks:
+class SqliteBanks:
+    """Files that are copied from the migrated template whenever one is taken."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._template = template
+        self._folder = folder
+        self._waiting: list[str] = []
+
+    def take(self) -> str:
+        url = self._waiting.pop() if self._waiting else self._new_url()
+        path = Path(make_url(url).database or "")
+        # Unlinked, not overwritten: what a test left open keeps its own file.
+        for old in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+            old.unlink(missing_ok=True)
+        shutil.copy(self._template, path)
+        return url
+
+    def give_back(self, url: str) -> None:
+        self._waiting.append(url)
+
+    def _new_url(self) -> str:
+        return f"sqlite:///{self._folder / f'bank-{next(_numbers)}.db'}"
+
+
+class PostgresqlBanks:
     """Migrated, empty databases of a PostgreSQL server, emptied after each test.
 
     Making and dropping one takes a third of a second, most of it two checkpoints:
@@ -184,9 +245,10 @@ class EmptyBanks:
     _FROM_ONE = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
 
     def __init__(self, server: str) -> None:
-        self.server = server
+        self._server = server
         self._waiting: list[str] = []
         self._schemas: dict[str, object] = {}
+        self._connections: dict[str, psycopg.Connection[Any]] = {}
         tables = [table.name for table in Base.metadata.sorted_tables]
         self._empty = "; ".join(f'DELETE FROM "{name}"' for name in tables)
         self._empty += "; INSERT INTO release_counter (id, number) VALUES (1, 0)"
@@ -195,43 +257,78 @@ class EmptyBanks:
         if self._waiting:
             return self._waiting.pop()
         name = f"bank_{os.getpid()}_{next(_numbers)}"
-        with self._connect() as connection:
+        url = database_of(self._server, name)
+        with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(
                 f"CREATE DATABASE {name} TEMPLATE template_bank STRATEGY FILE_COPY"  # type: ignore[arg-type]
             )
-        with self._connect(name) as connection:
-            self._schemas[name] = connection.execute(self._SCHEMA).fetchone()
-        return name
+        connection = self._connections[url] = psycopg.connect(url, autocommit=True)
+        # Neither foreign keys nor triggers, the audit's guard among them, are asked.
+        connection.execute("SET session_replication_role = replica")
+        self._schemas[url] = connection.execute(self._SCHEMA).fetchone()
+        return url
 
-    def give_back(self, name: str) -> None:
+    def give_back(self, url: str) -> None:
+        connection = self._connections[url]
+        connection.execute(self._OTHERS)
         try:
-            with self._connect(name) as connection:
-                connection.execute(self._OTHERS)
-                untouched = connection.execute(self._SCHEMA).fetchone() == self._schemas[name]
-                if untouched:
-                    # Neither foreign keys nor triggers, the audit's guard among them, are asked.
-                    connection.execute("SET session_replication_role = replica")
-                    connection.execute(self._empty)  # type: ignore[arg-type]
-                    connection.execute(self._FROM_ONE)
+            if connection.execute(self._SCHEMA).fetchone() == self._schemas[url]:
+                connection.execute(self._empty)  # type: ignore[arg-type]
+                connection.execute(self._FROM_ONE)
+                self._waiting.append(url)
+                return
         except psycopg.errors.UndefinedTable:
-            untouched = False
-        if untouched:
-            self._waiting.append(name)
-            return
-        with self._connect() as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            pass
+        self._connections.pop(url).close()
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")  # type: ignore[arg-type]
 
-    def _connect(self, name: str = "postgres") -> psycopg.Connection[Any]:
-        return psycopg.connect(database_of(self.server, name), autocommit=True)
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
 
 
 @pytest.fixture(scope="session")
-def empty_banks(postgresql_server: str) -> EmptyBanks:
-    return EmptyBanks(postgresql_server)
+def sqlite_banks(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteBanks:
+    return SqliteBanks(sqlite_template, tmp_path_factory.mktemp("banks"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_banks(postgresql_server: str) -> Iterator[PostgresqlBanks]:
+    banks = PostgresqlBanks(postgresql_server)
+    yield banks
+    banks.close()
+
+
+@contextmanager
+def app_on(url: str) -> Iterator[Flask]:
+    """The app on this address with the settings of the environment, as if it were new."""
+    settings = ((name, value) for name, value in os.environ.items() if name.startswith("CMS_"))
+    app = _app_on(url, tuple(sorted(settings)))
+    config = dict(app.config)
+    yield app
+    dispose(app)
+    app.config.clear()
+    app.config.update(config)
+    app.extensions.pop(QUEUE_LENGTHS, None)
+    assert isinstance(app.wsgi_app, ResponseCache)
+    app.wsgi_app.pages = KeptPages(CAPACITY)
+
+
+@functools.cache
+def _app_on(url: str, _settings: tuple[tuple[str, str], ...]) -> Flask:
+    return new_app(url, TESTING=True)
 
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[Flask]:
+    with app_on(database_url) as app:
+        yield app
+
+
+@pytest.fixture
+def own_app(database_url: str) -> Iterator[Flask]:
+    """An app of this test alone, which may get routes."""
     app = new_app(database_url, TESTING=True)
     yield app
     dispose(app)
@@ -245,16 +342,31 @@ def session(app: Flask) -> Iterator[Session]:
 
 
 @pytest.fixture
-def empty_session(
-    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
-) -> Iterator[Session]:
+def empty_session(request: pytest.FixtureRequest, database_url: str) -> Iterator[Session]:
     """A session on a second, empty bank of the same kind."""
     kind = make_url(database_url).get_backend_name()
-    with fresh_database(request, kind, tmp_path) as url:
-        app = new_app(url, TESTING=True)
-        with app.app_context(), Session(db.engine) as session:
-            yield session
-        dispose(app)
+    with (
+        empty_bank(request, kind) as url,
+        app_on(url) as app,
+        app.app_context(),
+        Session(db.engine) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def sent_statements(engine: Any) -> Iterator[list[str]]:
+    """Collect the statements that reach a database meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

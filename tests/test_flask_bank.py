@@ -26,7 +26,7 @@ from cms.models import ImportWarning, Publication, SampleRun
 from cms.services.releases import release_number
 from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionStatus
-from tests.conftest import ROOT, SECRET, SHARED_SEED, dispose, fresh_database
+from tests.conftest import ROOT, SECRET, SHARED_SEED, dispose, empty_bank
 
 ARTICLES = sorted(SHARED_SEED.glob("*.txt"))
 ARTICLE_TITLE = "Top 40 Flask Interview Questions and Answers"
@@ -244,7 +244,7 @@ def test_most_questions_have_a_sample_and_each_sample_shows_what_it_prints() -> 
 @pytest.fixture
 def published_bank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     """A bank with these questions on its shelf; one kind of database is enough for its content."""
-    with fresh_database(request, "sqlite", tmp_path) as url:
+    with empty_bank(request, "sqlite") as url:
         app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET, "TESTING": True})
         result = app.test_cli_runner().invoke(args=["import", str(FOLDER), "--publish"])
         assert result.exit_code == 0, result.output

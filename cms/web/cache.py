@@ -125,6 +125,7 @@ class PolledLook:
         self._clock = clock
         self._until = 0.0
         self._number: int | None = None
+        event.listen(engine, "engine_disposed", lambda _engine: self.forget())
 
     def __call__(self) -> int | None:
         now = self._clock()

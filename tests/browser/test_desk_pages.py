@@ -132,8 +132,7 @@ def furnish(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_no_page_of_the_desk_has_a_serious_fault(
     site: Site, open_page: Open, scheme: str, width: int
 ) -> None:

@@ -22,6 +22,8 @@ from cms.services.imports import uploads
 from cms.vocabulary import ImportState, JobState
 from tests.conftest import ROOT, SECRET
 
+pytestmark = pytest.mark.each_database
+
 ROWS = 800
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotAllowed, NotFound, TooManyAttempts, WrongState
@@ -19,6 +19,7 @@ from cms.extensions import db
 from cms.models import AuditEvent, LoginAttempt, LoginSession, OneTimeLink, User
 from cms.services import accounts, logins, passwords
 from cms.vocabulary import Role
+from tests.conftest import sent_statements
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 PASSWORD = "walnut harbor violin ninety"
@@ -759,15 +760,11 @@ def test_expired_sessions_are_pruned_at_the_next_login(session: Session, ada: Us
 def test_looking_a_session_up_writes_nothing(session: Session, ada: User) -> None:
     token = logins.start_session(session, ada, at=NOW)
     session.commit()
-    statements: list[str] = []
-    event.listen(
-        db.engine,
-        "before_cursor_execute",
-        lambda _c, _k, statement, *_: statements.append(statement.lstrip().split()[0].upper()),
-    )
-    logins.session_user(session, token, at=NOW)
-    assert set(statements) <= {"SELECT", "BEGIN"}
-    assert "SELECT" in statements
+    with sent_statements(db.engine) as sent:
+        logins.session_user(session, token, at=NOW)
+    verbs = {statement.lstrip().split()[0].upper() for statement in sent}
+    assert "SELECT" in verbs
+    assert verbs <= {"SELECT", "BEGIN"}
 
 
 # --- one's own password ---------------------------------------------------------

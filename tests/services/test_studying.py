@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, NotFound
@@ -17,6 +16,7 @@ from cms.services.publishing import retire
 from cms.services.reading import Withdrawn
 from cms.services.studying import Card, Scope, draw
 from cms.vocabulary import Difficulty
+from tests.conftest import sent_statements
 from tests.factories import AT, make_bank, make_published, make_question
 
 KEPT = "where-does-flask-keep-the-session"
@@ -134,15 +134,10 @@ def test_a_draw_reads_a_bounded_number_of_rows(
 
 
 @pytest.fixture
-def statements(session: Session) -> Callable[[], list[str]]:
+def statements(session: Session) -> Iterator[Callable[[], list[str]]]:
     """Return what was sent to the database since."""
-    sent: list[str] = []
-    event.listen(
-        session.get_bind(),
-        "before_cursor_execute",
-        lambda _connection, _cursor, statement, *_rest: sent.append(statement),
-    )
-    return lambda: [each for each in sent if each.startswith("SELECT")]
+    with sent_statements(session.get_bind()) as sent:
+        yield lambda: [each for each in sent if each.startswith("SELECT")]
 
 
 # --- the address that the site needs -------------------------------------------------------

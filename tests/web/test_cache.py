@@ -18,6 +18,8 @@ from cms.web import cache
 from cms.web.cache import KeptPages, Page, PolledLook, ResponseCache, SqliteLook
 from tests.factories import make_published
 
+pytestmark = pytest.mark.each_database
+
 BUILD = "0123456789ab"
 
 

@@ -42,6 +42,8 @@ from tests.factories import AT, empty
 from tests.services.operations.test_undoing import shelf
 from tests.web.conftest import Csrf, LogIn
 
+pytestmark = pytest.mark.each_database
+
 PEOPLE = {"Edith": Role.editor, "Emil": Role.editor, "Conrad": Role.contributor}
 
 

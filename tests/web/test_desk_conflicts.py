@@ -22,6 +22,8 @@ from cms.web.auth import SEEN
 from tests.factories import AT, make_published, make_question, make_warning
 from tests.web.pages import fields_of, notes_of, reread, revision_of, submit
 
+pytestmark = pytest.mark.each_database
+
 AsRole = Callable[[Role | None], FlaskClient]
 BODY = "The host is 127.0.0.1.\n\nThe port is 5000.\n\nBoth can be changed."
 

@@ -99,7 +99,9 @@ def test_a_deck_is_made_of_what_was_typed(desk: FlaskClient, session: Session) -
     assert (item.slug, item.title, item.description) == ("my-deck", "My deck", "Some *words*.")
     assert item.filter == DeckFilter(all=["flask"], none=["flask/views", "http"])
     assert item.questions == [two.uid, one.uid]
-    titles = re.findall(r'class="title" href="/questions/(\w+)"', desk.get("/decks/my-deck").text)
+    titles = re.findall(
+        r'class="title" href="/questions/(\w+)\?deck=my-deck"', desk.get("/decks/my-deck").text
+    )
     assert titles == ["two", "one", "three"]
 
 

@@ -25,6 +25,8 @@ from cms.vocabulary import CorrectionKind, Role
 from tests.factories import make_published, make_question
 from tests.web.pages import notes_of
 
+pytestmark = pytest.mark.each_database
+
 AsRole = Callable[[Role | None], FlaskClient]
 Send = Callable[..., object]
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from msgspec.structs import replace
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
@@ -30,8 +29,11 @@ from cms.services.questions import save
 from cms.services.questions import submit as submit_question
 from cms.services.scheduling import schedule
 from cms.vocabulary import CorrectionKind, Role
+from tests.conftest import sent_statements
 from tests.factories import AT, make_published, make_question, make_warning
 from tests.web.pages import notes_of, submit
+
+pytestmark = pytest.mark.each_database
 
 AsRole = Callable[[Role | None], FlaskClient]
 LIST = "/admin/questions/"
@@ -190,18 +192,10 @@ def test_pages_hold_fifty_and_lead_on_with_the_filters(desk: FlaskClient, sessio
 @contextmanager
 def counted_queries(app: Flask) -> Iterator[list[str]]:
     """Collect the statements that reach the database meanwhile."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+    with sent_statements(engine) as sent:
+        yield sent
 
 
 def test_my_work_and_likes_ask_as_often_for_eight_questions_as_for_two(

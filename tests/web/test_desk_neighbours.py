@@ -18,6 +18,8 @@ from tests.factories import AT, make_question
 from tests.web.pages import fields_of, notes_of, submit
 from tests.web.test_desk_lists import counted_queries
 
+pytestmark = pytest.mark.each_database
+
 LIST = "/admin/questions/"
 
 

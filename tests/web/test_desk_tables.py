@@ -19,6 +19,8 @@ from cms.vocabulary import CorrectionKind, Role, RowAction
 from tests.factories import AT, make_published, make_question
 from tests.web.pages import fields_of, notes_of, reread, submit
 
+pytestmark = pytest.mark.each_database
+
 AsRole = Callable[[Role | None], FlaskClient]
 Send = Callable[..., Any]
 

@@ -41,6 +41,8 @@ from tests.factories import (
 from tests.web.htmlpages import HtmlPage
 from tests.web.vocabulary import faults
 
+pytestmark = pytest.mark.each_database
+
 LATER = AT + timedelta(days=2)
 KEPT = "/questions/where-does-flask-keep-the-session"
 SITE = "https://bank.example.org"
@@ -474,12 +476,12 @@ def test_every_public_answer_can_be_kept_and_asked_for_again(
     expected, found = {}, {}
     for path in PUBLIC + OF_THE_BUILD:
         got, head = client.get(path), client.head(path)
-        expected[path] = (200, 200, b"", True, released if path in PUBLIC else None, None)
+        expected[path] = (200, 200, b"", set(), released if path in PUBLIC else None, None)
         found[path] = (
             got.status_code,
             head.status_code,
             head.data,
-            dict(got.headers) == dict(head.headers),
+            {each for each in {*got.headers} ^ {*head.headers} if each[0] != "Date"},
             got.headers.get("Last-Modified"),
             got.headers.get("Vary"),
         )

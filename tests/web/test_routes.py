@@ -34,6 +34,8 @@ from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
 from tests.factories import AT, content, make_published, make_question
 
+pytestmark = pytest.mark.each_database
+
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
 Outcome = int | str

@@ -49,8 +49,9 @@ TYPED = "a text that took an hour"
 
 
 @pytest.fixture
-def failing(app: Flask) -> Flask:
+def failing(own_app: Flask) -> Flask:
     """The app with pages that fail in every way."""
+    app = own_app
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.add_url_rule("/fail/<what>", "fail", fail, methods=["GET", "POST"])
     app.add_url_rule("/api/fail/<what>", "api_fail", fail, methods=["GET", "POST"])
@@ -468,7 +469,7 @@ def test_a_form_that_the_server_could_not_save_gives_its_text_back(
 
 
 def test_what_a_failed_request_wrote_is_undone_before_its_page_is_sent(
-    app: Flask, session: Session, csrf: Csrf
+    own_app: Flask, session: Session, csrf: Csrf
 ) -> None:
     left_open = []
 
@@ -480,9 +481,9 @@ def test_what_a_failed_request_wrote_is_undone_before_its_page_is_sent(
         left_open.append(db.session().in_transaction())
         return response
 
-    app.add_url_rule("/half", "half", write_and_fail, methods=["POST"])
-    app.after_request(look)
-    client = app.test_client()
+    own_app.add_url_rule("/half", "half", write_and_fail, methods=["POST"])
+    own_app.after_request(look)
+    client = own_app.test_client()
     token = csrf(client)
     left_open.clear()
     assert client.post("/half", data={"csrf_token": token}).status_code == 409

@@ -54,6 +54,8 @@ HOUSE = (
 SHOWN_VIEWS = 20
 
 DUPLICATES = "desk_duplicates.index_view"
+QUEUE_LENGTHS = "desk_queue_lengths"
+"""Where an app keeps what was counted last, among its extensions."""
 DUPLICATES_HINT = "Merge what asks the same, or tell it apart."
 IMPORTS_HINT = "Look through their rows, then import or discard them."
 
@@ -71,7 +73,7 @@ def queue_lengths(session: Session) -> dict[str, int]:
     Every change writes an audit event, so the newest one's key tells whether
     something happened since this process counted last.
     """
-    kept = current_app.extensions.setdefault("desk_queue_lengths", {})
+    kept = current_app.extensions.setdefault(QUEUE_LENGTHS, {})
     newest = session.scalar(select(func.max(AuditEvent.id)))
     # What is late changes with the day alone.
     state = newest, queues.today()

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Table, event, func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed
@@ -39,6 +39,7 @@ from cms.services.merging import merge
 from cms.services.publishing import publish
 from cms.services.questions import lock_all, save
 from cms.vocabulary import Origin, RowAction
+from tests.conftest import sent_statements
 from tests.factories import AT, make_published, make_question
 
 LATER = AT + timedelta(hours=1)
@@ -458,11 +459,9 @@ def test_an_address_that_is_made_gives_way_to_one_that_the_file_gives_far_below(
 def test_new_questions_take_a_statement_for_each_table_not_for_each_question(
     session: Session,
 ) -> None:
-    statements: list[str] = []
-    engine = session.get_bind()
-    event.listen(engine, "before_cursor_execute", lambda _c, _k, sql, *_: statements.append(sql))
     rows = [{"stem": f"Question {n}?", "answers": [{"body": "Yes."}]} for n in range(300)]
-    bring(session, bank_of(rows))
+    with sent_statements(session.get_bind()) as statements:
+        bring(session, bank_of(rows))
     assert len(statements) < 100
 
 
