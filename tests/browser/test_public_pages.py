@@ -95,7 +95,7 @@ def test_every_page_is_light_and_stays_where_it_is(open_page: Open) -> None:
             weights.append(len(gzip.compress(response.body())))
 
         page.on("response", weigh)
-        page.goto(path, wait_until="load")
+        page.goto(path, wait_until="networkidle")
         assert 3_000 < sum(weights) < BUDGET, path
         assert page.evaluate(_LAYOUT_SHIFT) == 0, path
 

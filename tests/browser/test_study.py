@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def test_a_deck_is_learnt_at_the_keyboard_and_nothing_is_sent(site: Site, open_p
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Again")).to_be_focused()
     page.get_by_role("button", name="Easy").press("Enter")
+    expect(progress(page)).to_have_text("0 due · 1 new · 1 done")
     page.locator("#card summary").press("Enter")
     page.get_by_role("button", name="Easy").press("Enter")
     expect(page.get_by_role("heading", name="Done for now")).to_be_focused()
@@ -197,16 +199,18 @@ def test_an_interview_ends_with_the_clock_and_its_misses_are_studied(open_page: 
     page.clock.fast_forward("08:00")
     expect(page.locator("#alarm")).to_contain_text("Time is up.")
     page.keyboard.press("Space")
+    expect(page.get_by_role("group", name="How did you do?")).to_be_visible()
     page.keyboard.press("3")
     expect(page.get_by_role("heading", name="How it went")).to_be_focused()
+    # The clock goes on by itself between the jumps, by a second or two.
     expect(page.locator("#after-lead")).to_have_text(
-        "2 questions in 10:00: 1 well, 0 partly, 1 missed; 1 not reached."
+        re.compile(r"^2 questions in 10:0\d: 1 well, 0 partly, 1 missed; 1 not reached\.$")
     )
     rows = page.locator("#by-question tr")
     expect(rows.nth(0)).to_contain_text("I think 3 things.")
-    expect(rows.nth(0)).to_contain_text("2:00")
+    expect(rows.nth(0)).to_contain_text(re.compile(r"2:0\d"))
     expect(rows.nth(2)).to_contain_text("not reached")
-    assert "easy" in page.locator("#by-difficulty").inner_text() + "easy"
+    expect(page.locator("#by-difficulty")).to_contain_text("easy")
     expect(page.locator("#by-tag tr").first).to_be_visible()
     page.get_by_role("button", name="Study the 1 missed question").press("Enter")
     expect(page.locator("#said")).to_contain_text("study mode asks them first")

@@ -242,6 +242,9 @@ def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
         r'<li><a href="([^"]+)"><span class="number big[^"]*">(\d+\+?)</span>\s*<b>([^<]+)</b>',
         page,
     )
+    line = page.partition("Empty:")[2].partition("</p>")[0]
+    empty = re.findall(r'<a href="([^"]+)">([^<]+)</a>', line)
+    cards += [(address, "0", title) for address, title in empty]
     assert [(count, title) for _, count, title in cards] == [
         ("1", "In review"),
         ("1", "Open corrections"),
@@ -251,12 +254,12 @@ def test_every_queue_of_the_dashboard_leads_to_what_it_counted(
         ("1", "Overdue"),
         ("1", "Past the review date"),
         ("1", "Unresolved comments"),
-        ("0", "Failing code"),
-        ("0", "Dead link"),
         ("1", "No answer"),
         ("1", "No source"),
-        ("0", "Likely duplicates"),
         ("1", "Imports to decide"),
+        ("0", "Failing code"),
+        ("0", "Dead link"),
+        ("0", "Likely duplicates"),
     ]
     for address, count, _ in cards:
         if count == "0":
