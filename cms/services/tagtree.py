@@ -14,6 +14,9 @@ from cms.services.aliases import heads_of
 from cms.services.chunks import chunks
 from cms.services.deckfilters import filter_of
 
+DecksByTag = dict[str, list[tuple[int, str]]]
+"""Id and title of the decks whose filter names a tag, by the tag's path."""
+
 # Rows of the tree that one page shows: it opens level by level as far as they fit.
 SHOWN = 200
 
@@ -120,10 +123,10 @@ def _walk(nodes: Iterable[Node]) -> Iterator[Node]:
         yield from _walk(node.children)
 
 
-def uses(session: Session, tags: Iterable[tuple[int, str]]) -> dict[int, Use]:
+def uses(session: Session, tags: Iterable[tuple[int, str]], naming: DecksByTag) -> dict[int, Use]:
     """Return what uses each of these tags, given as pairs of id and path, by id.
 
-    A few grouped queries, however many tags there are.
+    `naming` is what `decks_by_tag` returns. A few grouped queries, however many tags there are.
     """
     paths = dict(tags)
     counted: dict[int, tuple[int, int]] = {}
@@ -147,7 +150,6 @@ def uses(session: Session, tags: Iterable[tuple[int, str]]) -> dict[int, Use]:
         live = select(PublishedTag.slug, PublishedTag.questions)
         slugs = [paths[id] for id in ids]
         published |= dict(session.execute(live.where(PublishedTag.slug.in_(slugs))).all())
-    naming = decks_by_tag(session)
     return {
         id: Use(
             *counted.get(id, (0, 0)),
@@ -166,7 +168,7 @@ def public_paths(session: Session, path: str) -> list[str]:
     return list(session.scalars(select(slug).where(or_(slug == path, below)).order_by(slug)))
 
 
-def decks_by_tag(session: Session) -> dict[str, list[tuple[int, str]]]:
+def decks_by_tag(session: Session) -> DecksByTag:
     """Return id and title of the decks whose filter names a tag, by the tag's path."""
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for deck in session.scalars(select(Deck).order_by(Deck.title, Deck.id)):
@@ -175,15 +177,14 @@ def decks_by_tag(session: Session) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def is_unused(session: Session) -> ColumnElement[bool]:
+def is_unused(naming: DecksByTag) -> ColumnElement[bool]:
     """Whether nothing uses a tag: no question, no published text and no deck, nor a tag below it
-    that something uses."""
+    that something uses. `naming` is what `decks_by_tag` returns."""
     has_question = select(question_tag.c.tag_id).where(question_tag.c.tag_id == Tag.id).exists()
     is_published = select(PublishedTag.slug).where(PublishedTag.uid == Tag.uid).exists()
-    named = list(decks_by_tag(session))
     used = (
         select(Tag.id, Tag.parent_id)
-        .where(or_(has_question, is_published, Tag.slug.in_(named)))
+        .where(or_(has_question, is_published, Tag.slug.in_(naming)))
         .cte("used", recursive=True)
     )
     used = used.union(

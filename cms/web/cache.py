@@ -118,7 +118,10 @@ class SqliteLook:
 
 
 class PolledLook:
-    """Reads the number at most once in `STALENESS` seconds, for all threads."""
+    """Reads the number at most once in `STALENESS` seconds, for all threads.
+
+    Whoever closes the engine's connections, to put another database there, has it read anew.
+    """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine

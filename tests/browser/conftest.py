@@ -183,13 +183,33 @@ def open_about(page: Page) -> None:
         page.keyboard.press("Enter")
 
 
+def faint_in_the_dark(page: Page) -> list[str]:
+    """What is too faint in the dark, of a page that axe has just looked at in the light.
+
+    The scheme changes nothing but colors, so nothing else is looked at again.
+    """
+    if not page.evaluate("matchMedia('(prefers-color-scheme: light)').matches"):
+        return []
+    page.emulate_media(color_scheme="dark")
+    found = page.evaluate(
+        "axe.run({runOnly: ['color-contrast'], resultTypes: ['violations']})"
+        ".then((results) => results.violations.flatMap((each) => each.nodes))"
+    )
+    page.emulate_media(color_scheme="light")
+    return [f"too faint in the dark: {node['html'][:160]}" for node in found]
+
+
 def faults_of(page: Page) -> list[str]:
-    """What axe finds serious or critical on a page, and whether it scrolls sideways."""
+    """What axe finds serious or critical on a page, and whether it scrolls sideways.
+
+    A page that is open in the light is looked at in the dark, too.
+    """
     found = [
         f"{each['id']}: {node['html'][:160]}"
         for each in Axe().run(page).response["violations"]
         if each["impact"] in SERIOUS
         for node in each["nodes"]
     ]
+    found += faint_in_the_dark(page)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return found + ([f"scrolls sideways by {wide} px"] if wide > 0 else [])

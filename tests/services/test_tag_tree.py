@@ -17,7 +17,7 @@ from tests.factories import AT, make_published, make_question
 
 def used(session: Session) -> dict[str, Use]:
     rows = session.execute(select(Tag.id, Tag.slug)).all()
-    found = tagtree.uses(session, [(id, slug) for id, slug in rows])
+    found = tagtree.uses(session, [(id, slug) for id, slug in rows], tagtree.decks_by_tag(session))
     return {slug: found[id] for id, slug in rows}
 
 
@@ -40,7 +40,9 @@ def test_unused_is_what_nothing_uses(session: Session) -> None:
     resolve(session, ["named/below", "spare/below", "spare-too"], by=None, at=AT)
     item = DeckItem(slug="d", title="D", filter=DeckFilter(all=["named/below"]))
     save_deck(session, None, item, by=None, at=AT)
-    unused = select(Tag.slug).where(tagtree.is_unused(session)).order_by(Tag.slug)
+    unused = (
+        select(Tag.slug).where(tagtree.is_unused(tagtree.decks_by_tag(session))).order_by(Tag.slug)
+    )
     assert sorted(session.scalars(unused)) == ["spare", "spare-too", "spare/below"]
 
 

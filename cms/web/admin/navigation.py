@@ -53,9 +53,10 @@ HOUSE = (
 # Views of the side bar; a page of their own has the others.
 SHOWN_VIEWS = 20
 
-DUPLICATES = "desk_duplicates.index_view"
 QUEUE_LENGTHS = "desk_queue_lengths"
 """Where an app keeps what was counted last, among its extensions."""
+
+DUPLICATES = "desk_duplicates.index_view"
 DUPLICATES_HINT = "Merge what asks the same, or tell it apart."
 IMPORTS_HINT = "Look through their rows, then import or discard them."
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, abort, flash, jsonify, redirect, request
+from flask import Response, abort, flash, g, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.form import BaseForm
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from wtforms import StringField, TextAreaField
@@ -73,11 +73,7 @@ class TagsView(TagMergePages, ExportedList):
         ListFilter(
             "used",
             "Used",
-            lambda value: (
-                ~tagtree.is_unused(db.session())
-                if value == "yes"
-                else tagtree.is_unused(db.session())
-            ),
+            lambda value: ~_is_unused() if value == "yes" else _is_unused(),
             [("yes", "by something"), ("no", "by nothing")],
         ),
         ListFilter(
@@ -129,7 +125,7 @@ class TagsView(TagMergePages, ExportedList):
             tree = tagtree.tree(session, chosen.get("under", ""), page or 0)
             count, rows = tree.total, list(tree.rows)
             told |= {"tree": tree, "num_pages": tree.pages, "page_size": tagtree.SHOWN}
-        told["uses"] = tagtree.uses(session, [(row.id, row.slug) for row in rows])
+        told["uses"] = tagtree.uses(session, [(row.id, row.slug) for row in rows], _decks())
         self._template_args.update(told)
         return count, rows
 
@@ -173,8 +169,8 @@ class TagsView(TagMergePages, ExportedList):
         session = db.session()
         found: dict[str, Any] = {}
         if tag is not None:
-            found["use"] = tagtree.uses(session, [(tag.id, tag.slug)])[tag.id]
-            found["decks"] = tagtree.decks_by_tag(session).get(tag.slug, [])
+            found["use"] = tagtree.uses(session, [(tag.id, tag.slug)], _decks())[tag.id]
+            found["decks"] = _decks().get(tag.slug, [])
             found["aliases"] = session.scalars(
                 select(TagAlias.slug)
                 .where(TagAlias.tag_id == tag.id, TagAlias.slug != "")
@@ -210,7 +206,7 @@ class TagsView(TagMergePages, ExportedList):
         if request.method != "POST":
             rows = db.session.execute(
                 select(Tag.uid, Tag.slug, Tag.name)
-                .where(tagtree.is_unused(db.session()))
+                .where(_is_unused())
                 .order_by(Tag.slug)
                 .limit(DELETED)
             ).all()
@@ -238,6 +234,18 @@ class TagsView(TagMergePages, ExportedList):
         return jsonify(list(found))
 
 
+def _decks() -> tagtree.DecksByTag:
+    """Return which decks name each tag, read once for a page."""
+    decks: tagtree.DecksByTag | None = g.get("decks_by_tag")
+    if decks is None:
+        decks = g.decks_by_tag = tagtree.decks_by_tag(db.session())
+    return decks
+
+
+def _is_unused() -> ColumnElement[bool]:
+    return tagtree.is_unused(_decks())
+
+
 def _count_unused(session: Session) -> int:
-    unused = select(Tag.id).where(tagtree.is_unused(session)).limit(COUNT_LIMIT).subquery()
+    unused = select(Tag.id).where(_is_unused()).limit(COUNT_LIMIT).subquery()
     return session.scalar(select(func.count()).select_from(unused)) or 0
