@@ -346,9 +346,14 @@ def _languages() -> frozenset[str]:
     return frozenset(alias for _, aliases, _, _ in lexers for alias in aliases)
 
 
-def _make_parser() -> MarkdownIt:
+def dialect() -> MarkdownIt:
+    """Return a new parser of the Markdown that the bank is written in, without rules of a page."""
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    parser.enable(["table", "strikethrough"])
+    return parser.enable(["table", "strikethrough"])
+
+
+def _make_parser() -> MarkdownIt:
+    parser = dialect()
     for rule in (_link_images, _place_headings, _align_by_class):
         parser.core.ruler.push(rule.__name__, rule)
     parser.add_render_rule("fence", _fence)

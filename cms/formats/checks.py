@@ -13,6 +13,8 @@ from cms.formats.item import (
     FILTER_TEXT_LIMIT,
     LINE_LIMIT,
     MEMBERS_LIMIT,
+    OPTION_LIMIT,
+    OPTIONS_LIMIT,
     PATH_PATTERN,
     SLUG_LIMIT,
     SLUG_PATTERN,
@@ -26,6 +28,7 @@ from cms.formats.item import (
     DeckFilter,
     DeckItem,
     Item,
+    OptionItem,
     ProvenanceItem,
     Row,
     SourceItem,
@@ -117,6 +120,11 @@ def faults(content: Content) -> Iterator[Fault]:
         yield from _tag_path(f"tags[{index}]", tag)
     for index, answer in enumerate(content.answers):
         yield from _answer(f"answers[{index}]", answer)
+    if len(content.options) > OPTIONS_LIMIT:
+        problem = f"It has {len(content.options):,} options, the limit is {OPTIONS_LIMIT}."
+        yield "options", f"{problem} Leave some out."
+    for index, option in enumerate(content.options):
+        yield from _option(f"options[{index}]", option)
     if isinstance(content, Item):
         for index, correction in enumerate(content.corrections):
             yield from _correction(f"corrections[{index}]", correction)
@@ -169,6 +177,13 @@ def _answer(path: str, answer: AnswerItem) -> Iterator[Fault]:
     yield from _markdown(f"{path}.body", answer.body)
     yield from _line(f"{path}.applies_to", answer.applies_to)
     yield from _sources(path, answer.sources)
+
+
+def _option(path: str, option: OptionItem) -> Iterator[Fault]:
+    if not option.text:
+        yield f"{path}.text", "It is empty. Write the option, or remove it."
+    for name in ("text", "feedback"):
+        yield from _markdown(f"{path}.{name}", getattr(option, name), OPTION_LIMIT)
 
 
 def _correction(path: str, correction: CorrectionItem) -> Iterator[Fault]:
@@ -255,10 +270,10 @@ def _line(path: str, text: str, limit: int = LINE_LIMIT) -> Iterator[Fault]:
         yield path, f"It has {len(text):,} characters, the limit is {limit:,}. Shorten it."
 
 
-def _markdown(path: str, text: str) -> Iterator[Fault]:
+def _markdown(path: str, text: str, limit: int = ANSWER_LIMIT) -> Iterator[Fault]:
     # A character takes four bytes at most, so most texts need no encoding to be measured.
-    if 4 * len(text) > ANSWER_LIMIT and (size := len(text.encode())) > ANSWER_LIMIT:
-        yield path, f"It has {size:,} bytes, the limit is {ANSWER_LIMIT:,}. Split or shorten it."
+    if 4 * len(text) > limit and (size := len(text.encode())) > limit:
+        yield path, f"It has {size:,} bytes, the limit is {limit:,}. Split or shorten it."
 
 
 def _own_repeated(content: Content) -> Iterator[Fault]:

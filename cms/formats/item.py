@@ -8,7 +8,7 @@ JSON contract (docs/formats.md). Nothing here knows the database or the web.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
@@ -26,10 +26,13 @@ FILTER_TAGS_LIMIT = 50  # tags in each part of a deck's filter
 FILTER_TEXT_LIMIT = 200  # characters of the text that a deck's filter looks for
 MEMBERS_LIMIT = 10_000  # explicit members of a deck
 ANSWER_LIMIT = 200_000  # bytes (UTF-8) of an answer or any other Markdown
+OPTIONS_LIMIT = 20  # options of a multiple-choice question
+OPTION_LIMIT = 4_000  # bytes (UTF-8) of an option, or of what is said to whoever chose it
 
 UID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SLUG_PATTERN = "[a-z0-9-]+"
 PATH_PATTERN = f"{SLUG_PATTERN}(?:/{SLUG_PATTERN})*"
+ASSET_PATTERN = r"[0-9a-f]{64}\.(?:png|jpg|gif|webp|svg)"
 URL_PATTERN = r"[Hh][Tt][Tt][Pp][Ss]?://\S+"
 
 
@@ -46,6 +49,7 @@ Uid = Annotated[str, _described(UID_PATTERN, 36)]
 Slug = Annotated[str, _described(SLUG_PATTERN, SLUG_LIMIT)]
 TagPath = Annotated[str, _described(PATH_PATTERN, SLUG_LIMIT)]
 Url = Annotated[str, _described(URL_PATTERN, URL_LIMIT)]
+AssetName = Annotated[str, _described(ASSET_PATTERN, 70)]
 Stem = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": STEM_LIMIT})]
 Line = Annotated[str, Meta(extra_json_schema={"maxLength": LINE_LIMIT})]
 # What an integer column holds on every database.
@@ -70,6 +74,17 @@ class AnswerItem(Struct, kw_only=True, forbid_unknown_fields=True):
     body: str = ""
     applies_to: Line = ""
     sources: list[SourceItem] = []
+
+
+class OptionItem(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One choice of a multiple-choice question; all but `correct` ones are distractors.
+
+    `text` and `feedback`, which whoever chose it reads, are Markdown.
+    """
+
+    text: str
+    correct: bool = False
+    feedback: str = ""
 
 
 class CorrectionItem(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -106,7 +121,8 @@ class Content(Struct, kw_only=True, forbid_unknown_fields=True):
 
     In an Item the same field holds tag slugs such as 'flask/basics'. `stem` is
     plain text in which backticks mark code; `context` and answer bodies are
-    Markdown. The first answer is the canonical one.
+    Markdown. The first answer is the canonical one. A question with `options` is
+    a multiple-choice question, too, beside its model answer.
     """
 
     uid: Uid | None = None
@@ -116,6 +132,7 @@ class Content(Struct, kw_only=True, forbid_unknown_fields=True):
     difficulty: Difficulty | None = None
     tags: list[TagPath] = []
     answers: list[AnswerItem] = []
+    options: list[OptionItem] = []
 
 
 class Item(Content, kw_only=True, forbid_unknown_fields=True):
@@ -183,6 +200,18 @@ class DeckItem(Struct, kw_only=True, forbid_unknown_fields=True):
     full: bool | UnsetType = UNSET
 
 
+class AssetItem(Struct, kw_only=True, forbid_unknown_fields=True):
+    """An image. `name` is the SHA-256 (hex) of `data` and the ending of its type: '4f…9c.png'.
+
+    Markdown shows it as `![words](asset:4f…9c.png)`; `alt` are the words that it
+    is described by where a text does not describe it otherwise.
+    """
+
+    name: AssetName
+    data: bytes
+    alt: Line = ""
+
+
 class BankItem(Struct, kw_only=True, forbid_unknown_fields=True):
     """The head of an export. `generated_at` is the release's time: same release, same bytes."""
 
@@ -210,8 +239,12 @@ def content_hash(content: Content) -> str:
         difficulty=content.difficulty,
         tags=sorted(content.tags),
         answers=content.answers,
+        options=content.options,
     )
-    return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
+    said = msgspec.to_builtins(plain)
+    if not plain.options:
+        del said["options"]  # Revisions were hashed before a question could have any.
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
 # --- reading -----------------------------------------------------------------
@@ -248,7 +281,8 @@ class Row:
     them alone. Exactly one of `item` and `error` is set. `truncated` marks an
     error that is a conflict, not an edit: a program cut the text on its way.
     `by_source` is set where the file names no uid, once the row is known by
-    where it came from.
+    where it came from. `through_html` is set where the texts were HTML in the
+    file: what they say counts then, not how their Markdown is spelled.
     """
 
     place: str
@@ -258,23 +292,40 @@ class Row:
     drops: frozenset[str] = frozenset()
     damages: list[Damage] = field(default_factory=list)
     by_source: bool = False
+    through_html: bool = False
 
 
 @dataclass(slots=True)
 class Reading:
     """What a reader makes of a file. `rows` may be a generator: read it once.
 
-    `notes` are sentences for the report: what was left out, and why; they are
-    complete once the rows have been read.
+    `assets` are the images that texts refer to, `notes` sentences for the report:
+    what was left out, and why. Both are complete once the rows have been read.
     """
 
     rows: Iterable[Row]
     tags: list[TagItem] = field(default_factory=list)
     decks: list[DeckItem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    assets: list[AssetItem] = field(default_factory=list)
 
 
 # --- writing -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A question that was public and is not any more, for those who may still hold it.
+
+    `stem` is empty where it was purged; `url` is the address of the question that
+    it was merged into, empty without one. `at` is when it left, in UTC.
+    """
+
+    uid: str
+    stem: str
+    reason: str
+    at: datetime
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,15 +348,22 @@ class Entry:
 class Export:
     """Everything that a writer gets. `entries` is read once, in order, and may be long.
 
-    `withdrawn` is None in a full export. `options` are the format's own
-    switches as named in its declaration ('raw', 'bom').
+    `deck` is set in the export of one deck. `withdrawn` is None in a full export.
+    `retirements` are the questions that left the bank, or the deck, for good: a
+    format whose files update what people hold tells them; it is read once, after
+    `entries`. `asset` gives an image by its name, one at a time, None where the
+    bank has none. `options` are the format's own switches as named in its
+    declaration ('raw', 'bom').
     """
 
     bank: BankItem
     entries: Iterable[Entry]
     tags: list[TagItem] = field(default_factory=list)
     decks: list[DeckItem] = field(default_factory=list)
+    deck: DeckItem | None = None
     withdrawn: list[TombstoneItem] | None = None
+    retirements: Iterable[Retirement] = ()
+    asset: Callable[[str], AssetItem | None] = lambda _name: None
     options: Mapping[str, bool] = field(default_factory=dict)
 
 

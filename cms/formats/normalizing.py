@@ -43,6 +43,12 @@ def normalized(content: C) -> C:
             )
             for answer in content.answers
         ],
+        options=[
+            replace(
+                option, text=normalize_body(option.text), feedback=normalize_body(option.feedback)
+            )
+            for option in content.options
+        ],
     )
     if isinstance(changed, Item):
         changed.corrections = [_normalized_correction(each) for each in changed.corrections]
