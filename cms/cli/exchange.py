@@ -208,6 +208,7 @@ def _report(file: Incoming) -> dict[str, Any]:
 @click.option("--deck", help="Only the questions of the deck with this slug, in its order.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag, or one below it.")
 @click.option("--difficulty", type=click.Choice([d.value for d in Difficulty]))
+@click.option("--search", default="", help="Only what has all of these words.")
 @click.option("--since", type=int, help="Only what changed after this release.")
 @click.option("--drafts", is_flag=True, help="The working copy instead of what is published.")
 @click.option("--raw", is_flag=True, help="csv: do not make formulas inert.")
@@ -218,6 +219,7 @@ def export_command(
     deck: str | None,
     tags: tuple[str, ...],
     difficulty: str | None,
+    search: str,
     since: int | None,
     drafts: bool,
     raw: bool,
@@ -229,7 +231,8 @@ def export_command(
     there, only what an earlier export wrote is replaced or deleted.
     """
     format = _written_format(output, name)
-    selection = Selection(tags, Difficulty(difficulty) if difficulty else None, since, deck=deck)
+    level = Difficulty(difficulty) if difficulty else None
+    selection = Selection(tags, level, since, deck=deck, query=search)
     options = {word: True for word, on in (("raw", raw), ("bom", bom)) if on}
     unknown = options.keys() - format.options.keys()
     if unknown:

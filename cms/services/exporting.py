@@ -37,6 +37,7 @@ from cms.models import (
     Withdrawal,
     question_tag,
 )
+from cms.services import search
 from cms.services.chunks import CHUNK
 from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
 from cms.services.decks import deck_item
@@ -52,8 +53,9 @@ Tick = Callable[[], None]
 class Selection:
     """Which questions to export: all tags (with their descendants), difficulty, changes since.
 
-    `among` selects the uids of those to choose from, None for all.
-    `deck` is the slug of a public one: its questions alone, in its order.
+    `query` is a search, of which every match is meant. `among` selects the uids of
+    those to choose from, None for all. `deck` is the slug of a public one: its
+    questions alone, in its order.
     """
 
     tags: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Selection:
     since: int | None = None
     among: Select[str] | None = None
     deck: str | None = None
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def export_shelf(
     release = release_number(session)
     _check(session, selection, release)
     deck = _deck(session, selection)
-    selected = _selected(select(Publication), selection, deck)
+    selected = _selected(session, select(Publication), selection, deck)
     rows = selected.order_by(*([PublishedDeckMember.position] if deck else []), Publication.id)
     export = Export(
         bank=_bank(session, head, release),
@@ -136,6 +139,8 @@ def export_drafts(
     statement = select(Question).where(Question.merged_into_id.is_(None))
     if selection.difficulty is not None:
         statement = statement.where(Question.difficulty == selection.difficulty)
+    if selection.query:
+        statement = statement.where(search.holds(session, Question, selection.query))
     if selection.among is not None:
         statement = statement.where(Question.uid.in_(selection.among))
     for slug in selection.tags:
@@ -213,7 +218,10 @@ def _is_whole(deck: PublishedDeck, selection: Selection) -> bool:
 
 
 def _selected(
-    statement: Select[Publication], selection: Selection, deck: PublishedDeck | None
+    session: Session,
+    statement: Select[Publication],
+    selection: Selection,
+    deck: PublishedDeck | None,
 ) -> Select[Publication]:
     if deck is not None:
         statement = statement.join(
@@ -230,6 +238,8 @@ def _selected(
         conditions.append(Publication.difficulty == selection.difficulty)
     if selection.since is not None and deck is None:
         conditions.append(Publication.release > selection.since)
+    if selection.query:
+        conditions.append(search.holds(session, Publication, selection.query))
     if selection.among is not None:
         conditions.append(Publication.uid.in_(selection.among))
     if deck is not None and not _is_whole(deck, selection):
@@ -295,7 +305,8 @@ def _withdrawn(
     """Return what left the bank, or the selection, since a release; None in a full export."""
     if selection.since is None:
         return None
-    inside = _selected(select(Publication), selection, deck).with_only_columns(Publication.uid)
+    selected = _selected(session, select(Publication), selection, deck)
+    inside = selected.with_only_columns(Publication.uid)
     history = DeckChange if deck else Change
     left = select(history.uid, func.max(history.release).label("release")).where(
         history.release > selection.since, history.uid.not_in(inside)

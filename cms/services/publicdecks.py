@@ -1,4 +1,4 @@
-"""What the public side reads of decks: their cards, and what each release did to one."""
+"""What the public side reads of decks: their cards, what each release did, what several did."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, case, func, not_, select
+from sqlalchemy.orm import Session, aliased
 
-from cms.errors import NotFound
+from cms.errors import InvalidInput, NotFound
 from cms.formats.checks import is_slug
 from cms.models import DeckChange, Publication, PublishedDeck, Release, Withdrawal
+from cms.services.releases import release_number
 from cms.text import title_key
 from cms.vocabulary import DeckChangeKind
 
 # Questions of one kind that a release's entry names; it counts the others.
 NAMED = 8
+# The same for all releases since the one that somebody has.
+NAMED_SINCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,21 @@ class DeckRelease:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DeckNews:
+    """How a deck differs from what it was at `release`: how many of each kind, the first by name.
+
+    A question counts once, however many releases changed it; one that came and
+    went meanwhile does not.
+    """
+
+    release: int
+    counts: dict[DeckChangeKind, int] = field(default_factory=dict)
+    named: dict[DeckChangeKind, list[ChangedQuestion]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+
 def all_decks(session: Session) -> list[PublicDeck]:
     """Return every public deck, by title."""
     decks = [PublicDeck(*row) for row in session.execute(_columns())]
@@ -81,6 +99,57 @@ def _columns() -> Select[str, str, str, int, int, datetime]:
         PublishedDeck.changed_in,
         Release.at,
     ).join(Release, Release.number == PublishedDeck.changed_in)
+
+
+def deck_news(session: Session, slug: str, since: int) -> DeckNews:
+    """Return how a deck differs from what it was at the release `since`.
+
+    :raises InvalidInput: when there was no such release yet
+    """
+    newest = release_number(session)
+    if since > newest:
+        raise InvalidInput(
+            f"The newest release is {newest}; choose it or an earlier one.", field="since"
+        )
+    ends = (
+        select(func.min(DeckChange.id).label("first"), func.max(DeckChange.id).label("last"))
+        .where(DeckChange.deck == slug, DeckChange.release > since)
+        .group_by(DeckChange.uid)
+        .subquery()
+    )
+    first, last = aliased(DeckChange), aliased(DeckChange)
+    # What came first says whether it was there before, what came last whether it is there now.
+    came = first.what == DeckChangeKind.added
+    gone = last.what == DeckChangeKind.withdrawn
+    kind = case(
+        (gone, DeckChangeKind.withdrawn), (came, DeckChangeKind.added), else_=DeckChangeKind.changed
+    )
+    rank = func.row_number().over(partition_by=kind, order_by=last.id)
+    ranked = (
+        select(last.uid, kind.label("kind"), rank.label("rank"))
+        .select_from(ends)
+        .join(first, first.id == ends.c.first)
+        .join(last, last.id == ends.c.last)
+        .where(not_(and_(came, gone)))
+        .subquery()
+    )
+    news = DeckNews(since)
+    for what, count in session.execute(select(ranked.c.kind, func.count()).group_by(ranked.c.kind)):
+        news.counts[DeckChangeKind(what)] = count
+    for what, question, stem in session.execute(
+        select(
+            ranked.c.kind,
+            func.coalesce(Publication.slug, Withdrawal.slug),
+            func.coalesce(Publication.stem, Withdrawal.stem),
+        )
+        .outerjoin(Publication, Publication.uid == ranked.c.uid)
+        .outerjoin(Withdrawal, Withdrawal.uid == ranked.c.uid)
+        .where(ranked.c.rank <= NAMED_SINCE)
+        .order_by(ranked.c.kind, ranked.c.rank)
+    ):
+        if question:
+            news.named[DeckChangeKind(what)].append(ChangedQuestion(question, stem))
+    return news
 
 
 def deck_history(

@@ -188,6 +188,23 @@ def test_an_export_that_cannot_be_says_what_to_do(
     assert problem in result.stderr
 
 
+def test_what_a_search_finds_is_exported_and_drafts_are_searched_too(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text("stem,answer\nWhat is a cookie?,Text.\nWhat is a view?,Code.\n")
+    assert run("import", str(path), "--publish").exit_code == 0
+    path.write_text("stem,answer\nWhere do cookies live?,In the browser.\n")
+    assert run("import", str(path)).exit_code == 0
+
+    def found(*words: str) -> list[str]:
+        document = json.loads(run("export", "--search", "cookie", *words).stdout)
+        return [question["stem"] for question in document["questions"]]
+
+    assert found() == ["What is a cookie?"]
+    assert found("--drafts") == ["What is a cookie?", "Where do cookies live?"]
+
+
 def test_an_exported_file_is_as_open_as_any_new_file(run: Run, tmp_path: Path) -> None:
     (plain := tmp_path / "plain").touch()
     exported = tmp_path / "bank.json"

@@ -317,3 +317,19 @@ def test_an_export_is_a_stream_that_counts_its_questions(session: Session) -> No
     assert len(ticks) < stream.total
     list(stream.chunks)
     assert len(ticks) == stream.total == 9
+
+
+def test_a_search_is_exported_with_every_match_and_what_left_it(session: Session) -> None:
+    cookie = make_published(session, "What is a cookie?", body="A small text.")
+    other = make_published(session, "What is a view?", body="It answers, and may set a cookie.")
+    make_published(session, "What is HTTP?", body="A protocol.")
+    assert {q["uid"] for q in shelf(session, query="cook")["questions"]} == {cookie.uid, other.uid}
+    assert shelf(session, query="?!")["questions"] == []
+    before = release_number(session)
+    content = content_of(other)
+    content.answers[0].body = "It answers."
+    save(session, other, content, seen_version=1, by=None, at=AT)
+    publish(session, [other], by=None, at=AT)
+    step = shelf(session, query="cook", since=before)
+    assert step["questions"] == []
+    assert [gone["uid"] for gone in step["withdrawn"]] == [other.uid]

@@ -11,11 +11,12 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.formats import FORMATS
 from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Deck
+from cms.models import Deck, Question
 from cms.services import listing
 from cms.services.content import content_of
 from cms.services.decks import deck_item, save_deck
@@ -105,6 +106,7 @@ def test_a_deck_lists_its_questions_in_its_order(
         ("/decks/first-steps?after=x", 400, "Start again from the first page"),
         ("/decks/first-steps?after=WyJyZWNlbnQiLDEsMV0", 400, "Start again from the first page"),
         ("/decks/first-steps?before=x", 400, "is not the number of a release"),
+        ("/decks/first-steps?since=9", 400, "The newest release is 5"),
         ("/decks/first-steps.json?since=9", 400, "a release from 0 to 5"),
     ],
 )
@@ -202,6 +204,48 @@ def test_a_deck_says_what_each_release_did_to_it(
     assert [entry[12:21] for entry in history(older.text)] == ["release 7", "release 6"]
     assert "Newest changes" in older.text
     assert "Nothing changed before that." in client.get("/decks/first-steps?before=1").text
+
+
+def test_whoever_took_a_deck_away_is_told_what_is_new_to_them(
+    client: FlaskClient, session: Session, deck: Deck
+) -> None:
+    def news(since: int) -> str:
+        page = client.get(f"/decks/first-steps?since={since}").text
+        told = page.partition('<section class="news"')[2].partition("</section>")[0]
+        return " ".join(re.sub("<[^>]*>", " ", told.partition(">")[2]).split())
+
+    member = session.scalars(
+        select(Question).where(Question.uid == deck.members[0].question_uid)
+    ).one()
+    make_published(session, "What is new?", tags=["flask"])
+    passing = make_published(session, "What comes and goes?", tags=["flask"])
+    retire(session, [passing], by=None, at=LATER)
+    for seen, stem in enumerate(("What is <i>?", "What is <u>?"), start=1):
+        save(
+            session,
+            member,
+            replace(content_of(member), stem=stem),
+            seen_version=seen,
+            by=None,
+            at=AT,
+        )
+        publish(session, [member], by=None, at=LATER)
+    retire(
+        session,
+        [session.scalars(select(Question).filter_by(slug="what-is-g")).one()],
+        by=None,
+        at=AT,
+    )
+    session.commit()
+    assert news(5) == (
+        "Since release 5 Added What is new? Changed What is &lt;u&gt;? Withdrawn What is g ? "
+        "A file that you import again brings all of this; "
+        "the cards that you have stay where they are."
+    )
+    assert news(9).startswith("Since release 9 Changed What is &lt;u&gt;? Withdrawn What is g ?")
+    assert news(11) == (
+        "Since release 11 Nothing in this deck has changed: what you have is up to date."
+    )
 
 
 def test_a_release_that_changed_many_questions_names_the_first_ones(

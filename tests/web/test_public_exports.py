@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from cms import create_app
+from cms.formats import FORMATS
 from cms.web import sending
 from tests.conftest import dispose
 from tests.factories import make_bank
@@ -49,8 +50,33 @@ def test_an_export_is_narrowed(client: FlaskClient) -> None:
 
     assert slugs("tag=flask") == {"what-is-a-view", KEPT}
     assert slugs("tag=flask&difficulty=easy") == {"what-is-a-view"}
+    assert slugs("q=cook") == {KEPT}
+    assert slugs("q=%3F!") == set()
     assert slugs("since=2") == {"what-is-a-view", "what-is-http"}
     assert client.get("/export/bank.csv?bom=1").data.startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize(
+    ("page", "narrowed"),
+    [
+        (
+            "/questions/?q=cookie&tag=flask&difficulty=medium",
+            "?q=cookie&amp;tag=flask&amp;difficulty=medium",
+        ),
+        # A typing error is exported as what it meant.
+        ("/questions/?q=cokie", "?q=cookie"),
+        ("/questions/", ""),
+        ("/tags/flask", "?tag=flask"),
+    ],
+)
+def test_a_list_is_carried_away_as_it_is_shown(
+    client: FlaskClient, page: str, narrowed: str
+) -> None:
+    shown = client.get(page).text
+    for each in FORMATS.values():
+        linked = f'href="/export/bank.{each.extension}{narrowed}"' in shown
+        assert linked == (each.write is not None)
 
 
 @pytest.mark.usefixtures("bank")

@@ -32,16 +32,21 @@ def decks(session: Session) -> str:
 
 @page("/decks/<slug>")
 def deck(session: Session, slug: str) -> str:
-    """Show a deck: its questions from `after` on, its changes below the release `before`."""
+    """Show a deck: its questions from `after` on, its changes below the release `before`.
+
+    With `since`, the release that somebody has, it begins with what is new to them.
+    """
     found = publicdecks.find_deck(session, slug)
     before = asked_number("before", "the number of a release")
+    since = asked_number("since", "the number of a release")
+    news = None if since is None else publicdecks.deck_news(session, slug, since)
     changes = publicdecks.deck_history(session, slug, before=before, limit=RELEASES + 1)
     shown = changes[:RELEASES]
     after = request.args.get("after")
     members = listing.list_deck(session, slug, found.questions, after)
     describe(
         visible_text(found.html) or f"{count_of(found.questions, 'question')}: {found.title}",
-        canonical=None if after or before else permalink("public.deck", slug=slug),
+        canonical=None if after or before or news else permalink("public.deck", slug=slug),
         alternates=[Alternate(url_for("public.deck_feed", slug=slug), ATOM, found.title)],
         data=deck_data(found, members.questions),
     )
@@ -52,6 +57,7 @@ def deck(session: Session, slug: str) -> str:
         changes=shown,
         kinds=list(DeckChangeKind),
         newest=before is None,
+        news=news,
         older=shown[-1].number if len(changes) > RELEASES else None,
         formats=writable(),
     )

@@ -19,7 +19,7 @@ from cms.web.conditions import status_of
 from cms.web.pages import count_of
 from cms.web.public import etag, modified, page, route, text_response
 from cms.web.public.addresses import permalink
-from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
+from cms.web.public.filters import asked_difficulty, asked_number, asked_query, asked_tags
 from cms.web.public.heads import describe
 from cms.web.public.linkeddata import export_data
 from cms.web.sending import asked_options, export_head, send_file
@@ -44,7 +44,7 @@ def exports(session: Session) -> str:
 
 @page("/export/bank.<extension>")
 def export_bank(session: Session, extension: str) -> ResponseReturnValue:
-    """Send the bank, narrowed by `tag`, `difficulty` and `since`, as a file."""
+    """Send the bank, narrowed by `q`, `tag`, `difficulty` and `since`, as a file."""
     return _sent(session, "bank", extension, _selection())
 
 
@@ -89,6 +89,7 @@ def schema() -> Response:
 
 def _selection() -> Selection:
     return Selection(
+        query=asked_query(),
         tags=asked_tags(),
         difficulty=asked_difficulty(),
         since=asked_number("since", "the number of a release"),

@@ -9,6 +9,12 @@ from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 
 TAGS_LIMIT = 8  # tags in one selection
+QUERY_LIMIT = 200  # characters of a search
+
+
+def asked_query() -> str:
+    """Return the words of `q`; what is too long for a search is cut."""
+    return normalize_line(request.args.get("q", ""))[:QUERY_LIMIT]
 
 
 def asked_tags() -> tuple[str, ...]:

@@ -23,16 +23,15 @@ from cms.services.publichistory import question_changes
 from cms.services.reading import Moved, Withdrawn
 from cms.services.related import related
 from cms.services.rendered import errata_by_answer
-from cms.text import normalize_line
 from cms.vocabulary import Difficulty
 from cms.web.public import page
 from cms.web.public.addresses import permalink
-from cms.web.public.filters import asked_difficulty, asked_number, asked_tags
+from cms.web.public.exports import writable
+from cms.web.public.filters import asked_difficulty, asked_number, asked_query, asked_tags
 from cms.web.public.heads import Alternate, describe
 from cms.web.public.linkeddata import facts_of, question_data, w3c
 from cms.web.public.plaintext import visible_text
 
-QUERY_LIMIT = 200  # characters of a search
 CHANGES = 50  # releases on a page of a question's history
 RELATED = 5  # questions beside one
 SUGGESTED = 8  # questions while a search is typed
@@ -71,6 +70,8 @@ def questions(session: Session) -> ResponseReturnValue:
         address=address,
         changed=changed,
         difficulties=Difficulty,
+        formats=writable(),
+        narrowed=_narrowed(found.selection),
         sorts=[sort for sort in SORTS if sort != "relevance" or selection.query],
     )
 
@@ -81,7 +82,7 @@ def suggest(session: Session) -> ResponseReturnValue:
     if "q" not in request.args:
         # A question may have this address, too.
         return question_page(session, "suggest")
-    query = normalize_line(request.args["q"])[:QUERY_LIMIT]
+    query = asked_query()
     suggested, terms = finding.suggest(session, query, SUGGESTED)
     return render_template(
         "public/suggest.html",
@@ -222,6 +223,16 @@ def address(selection: Selection, after: str | None = None) -> str:
     )
 
 
+def _narrowed(selection: Selection) -> dict[str, Any]:
+    """Return what an export's address has to say to mean the same questions."""
+    said = {
+        "q": selection.query,
+        "tag": list(selection.tags),
+        "difficulty": selection.difficulty,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
 def _chips(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield each filter in effect, with the address of the list without it."""
     if selection.query:
@@ -239,7 +250,7 @@ def _selection() -> Selection:
 
     :raises InvalidInput: when a filter has a value that does not exist
     """
-    query = normalize_line(request.args.get("q", ""))[:QUERY_LIMIT]
+    query = asked_query()
     sort = request.args.get("sort") or _default_sort(query)
     if sort not in SORTS:
         raise InvalidInput(

@@ -20,12 +20,10 @@ from cms.services import listing, publicdecks, reading, studying
 from cms.services.listing import Listing, Selection
 from cms.services.reading import Moved, Withdrawn
 from cms.services.studying import CARDS, LIST_LIMIT
-from cms.text import normalize_line
 from cms.web.public import page
 from cms.web.public.addresses import permalink
-from cms.web.public.filters import asked_difficulty, asked_tags
+from cms.web.public.filters import asked_difficulty, asked_query, asked_tags
 from cms.web.public.heads import describe
-from cms.web.public.questions import QUERY_LIMIT
 from cms.web.public.tags import has_tag, show_tag, study_address
 
 Address = Callable[[str | None], str]
@@ -154,7 +152,7 @@ def _selection() -> Selection:
 
     :raises InvalidInput: when a filter has a value that does not exist
     """
-    query = normalize_line(request.args.get("q", ""))[:QUERY_LIMIT]
+    query = asked_query()
     return Selection(
         query=query,
         tags=asked_tags(),

@@ -13,6 +13,7 @@ from cms.services.reading import Moved, PublicTag
 from cms.web.pages import count_of
 from cms.web.public import page
 from cms.web.public.addresses import permalink
+from cms.web.public.exports import writable
 from cms.web.public.heads import ATOM, Alternate, describe
 from cms.web.public.linkeddata import tag_data
 
@@ -57,6 +58,7 @@ def show_tag(session: Session, path: str) -> ResponseReturnValue:
         children=reading.child_tags(session, found.slug),
         listing=listed,
         study=study_address(session, found.slug),
+        formats=writable(),
     )
 
 
