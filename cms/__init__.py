@@ -10,6 +10,7 @@ from cms import config as settings
 from cms.cli import init_commands
 from cms.extensions import csrf, db, init_databases, migrate
 from cms.web.admin import init_admin
+from cms.web.api import api
 from cms.web.auth import init_auth
 from cms.web.cache import init_cache
 from cms.web.errors import init_errors
@@ -44,6 +45,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     init_auth(app)
     init_pages(app)
     app.register_blueprint(public)
+    app.register_blueprint(api)
     if app.config["PUBLIC_CORRECTIONS"]:
         app.register_blueprint(intake)
     init_admin(app)

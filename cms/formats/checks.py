@@ -161,6 +161,11 @@ def deck_faults(deck: DeckItem) -> Iterator[Fault]:
         yield from _uid(f"questions[{index}]", uid)
 
 
+def is_uid(text: str) -> bool:
+    """Whether a text can be a uid at all."""
+    return _UID.fullmatch(text) is not None
+
+
 def is_slug(text: str) -> bool:
     """Whether a text can be a slug at all: for any other no database has to be asked."""
     return len(text) <= SLUG_LIMIT and _SLUG.fullmatch(text) is not None

@@ -39,7 +39,7 @@ LONGEST_QUERY = 200
 STALENESS = 1.0
 
 _RELEASE = "SELECT number FROM release_counter"
-_PAGES = ("/questions/", "/tags/", "/corrections/", "/study/")
+_PAGES = ("/questions/", "/tags/", "/corrections/", "/study/", "/api/")
 # A deck's page and its files stand side by side: a file's name has a dot, an address has none.
 _DECKS = "/decks/"
 _FEED = "/feed.atom"

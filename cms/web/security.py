@@ -38,7 +38,7 @@ HEADERS = {
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
 # Responses of these blueprints depend on nobody's log-in: they may be kept, and set no cookie.
-PUBLIC_BLUEPRINTS = frozenset({"public"})
+PUBLIC_BLUEPRINTS = frozenset({"public", "api"})
 # Posts that only show what they were sent: an editor's preview must not wait for an import.
 READ_ONLY_POSTS = frozenset({"/admin/questions/preview", "/admin/decks/preview"})
 # Posts that mostly have nothing to write, and say so by `writing()` where they have.

@@ -8,22 +8,13 @@ It does not vary by any header of a request: each form has its own address.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, make_response, request
-from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
+from flask import Blueprint, Response, g, request
 
-from cms.extensions import read_engine
-from cms.services import reading
-from cms.services.reading import Bank
 from cms.web.public.heads import PageHead
-
-REVALIDATE = "public, max-age=0, must-revalidate"
-
-View = Callable[..., ResponseReturnValue]
+from cms.web.snapshots import REVALIDATE, View, of_the_shelf
 
 public = Blueprint("public", __name__)
 
@@ -37,33 +28,19 @@ def page(rule: str, **options: Any) -> Callable[[View], View]:
     """Register a view of the shelf: it gets a session whose one transaction is its snapshot."""
 
     def register(view: View) -> View:
+        answer = of_the_shelf(view)
+
         @route(rule, **options)
         @wraps(view)
         def respond(**arguments: Any) -> Response:
-            with Session(read_engine()) as session:
-                g.bank = reading.bank(session)
-                response = make_response(view(session, **arguments))
-            if response.status_code == 200:
-                response.set_etag(etag(g.bank.release))
-                response.last_modified = modified(g.bank)
-                if "head" in g and (links := ", ".join(g.head.links())):
-                    response.headers["Link"] = links
+            response = answer(**arguments)
+            if response.status_code == 200 and "head" in g and (links := ", ".join(g.head.links())):
+                response.headers["Link"] = links
             return response
 
         return respond
 
     return register
-
-
-def etag(release: int) -> str:
-    """Return what identifies a public response of this address, without quotes."""
-    return f"{release}-{current_app.config['BUILD']}"
-
-
-def modified(bank: Bank) -> datetime:
-    """Return when a public page changed last: with its release, or with the build after that."""
-    built: datetime = current_app.config["BUILT_AT"]
-    return built if bank.released_at is None else max(bank.released_at, built)
 
 
 def text_response(body: str | bytes, media_type: str) -> Response:

@@ -17,12 +17,13 @@ from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
 from cms.web.conditions import status_of
 from cms.web.pages import count_of
-from cms.web.public import etag, modified, page, route, text_response
+from cms.web.public import page, route, text_response
 from cms.web.public.addresses import permalink
 from cms.web.public.filters import asked_difficulty, asked_number, asked_query, asked_tags
 from cms.web.public.heads import describe
 from cms.web.public.linkeddata import export_data
 from cms.web.sending import asked_options, export_head, send_file
+from cms.web.snapshots import etag, modified
 
 
 @page("/export/")

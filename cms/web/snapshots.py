@@ -1,0 +1,50 @@
+"""Responses made of the shelf: each of one snapshot, identified by release and build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from flask import Response, current_app, g, make_response
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from cms.extensions import read_engine
+from cms.services import reading
+from cms.services.reading import Bank
+
+REVALIDATE = "public, max-age=0, must-revalidate"
+
+View = Callable[..., ResponseReturnValue]
+
+
+def of_the_shelf(view: View) -> Callable[..., Response]:
+    """Return a view that gets a session, whose one transaction is its snapshot.
+
+    `g.bank` is the release that it sees; a 200 carries that release as its ETag.
+    """
+
+    @wraps(view)
+    def respond(**arguments: Any) -> Response:
+        with Session(read_engine()) as session:
+            g.bank = reading.bank(session)
+            response = make_response(view(session, **arguments))
+        if response.status_code == 200:
+            response.set_etag(etag(g.bank.release))
+            response.last_modified = modified(g.bank)
+        return response
+
+    return respond
+
+
+def etag(release: int) -> str:
+    """Return what identifies a public response of this address, without quotes."""
+    return f"{release}-{current_app.config['BUILD']}"
+
+
+def modified(bank: Bank) -> datetime:
+    """Return when a public page changed last: with its release, or with the build after that."""
+    built: datetime = current_app.config["BUILT_AT"]
+    return built if bank.released_at is None else max(bank.released_at, built)
