@@ -14,6 +14,7 @@ def test_a_chart_is_walked_by_keyboard_and_a_view_is_saved_without_scripts(
     make_published(site.session, "Public?", tags=["flask"], difficulty="easy")
     make_question(site.session, "Draft?", tags=["flask"])
     page = open_page("Edith", width=390, scripts=False)
+    page.goto("/admin/")
     sizes = page.locator(".chart text").evaluate_all(
         "texts => texts.map((text) => parseFloat(getComputedStyle(text).fontSize))"
     )

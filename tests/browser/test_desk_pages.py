@@ -14,7 +14,7 @@ from cms.services.deciding import reject
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.vocabulary import CorrectionKind, RowAction, TextPart
-from tests.browser.conftest import Open, Site, faults_of
+from tests.browser.conftest import WIDTHS, Open, Site, faults_of, resize
 from tests.factories import AT, make_question, make_warning
 
 LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
@@ -132,16 +132,29 @@ def furnish(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_no_page_of_the_desk_has_a_serious_fault(site: Site, open_page: Open, width: int) -> None:
+def test_no_page_of_the_desk_has_a_serious_fault(site: Site, open_page: Open) -> None:
     pages = furnish(site)
-    page = open_page("Ada", width=width)
+    page = open_page("Ada")
     found = {}
     for name, address in pages.items():
         page.goto(f"/admin/{address}")
-        if faults := faults_of(page):
-            found[name] = faults
+        for width in WIDTHS:
+            resize(page, width)
+            if faults := faults_of(page):
+                found[f"{name}, {width} px"] = faults
+        resize(page, WIDTHS[0])
     assert found == {}
+
+
+def test_an_editor_that_opens_in_a_narrow_window_has_no_serious_fault(
+    site: Site, open_page: Open
+) -> None:
+    """What stands beside a text is folded then: the page that narrowed above shows it."""
+    pages = furnish(site)
+    page = open_page("Ada", width=390)
+    for name in ("editor", "editor in a list", "new question"):
+        page.goto(f"/admin/{pages[name]}")
+        assert faults_of(page) == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])

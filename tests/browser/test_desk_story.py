@@ -27,6 +27,7 @@ def body(page: Page, index: int = 0) -> object:
 def test_an_editor_mends_a_damaged_draft_and_publishes_it(site: Site, open_page: Open) -> None:
     question = damaged_question(site)
     page = open_page("Edith")
+    page.goto("/admin/")
     page.get_by_role("link", name="Import warnings 1").first.click()
     page.get_by_role("link", name=question.stem).click()
 
@@ -119,6 +120,7 @@ def test_a_second_editor_with_a_stale_form_gets_both_texts(site: Site, open_page
 
 def test_a_contributor_writes_and_an_editor_publishes(site: Site, open_page: Open) -> None:
     conrad = open_page("Conrad")
+    conrad.goto("/admin/")
     conrad.get_by_role("link", name="New question").click()
     conrad.get_by_label("Stem").fill("What does `url_for` return?")
     conrad.get_by_label("Answer text").fill("An address.")
@@ -127,6 +129,7 @@ def test_a_contributor_writes_and_an_editor_publishes(site: Site, open_page: Ope
     expect(conrad.get_by_role("button", name="Publish")).to_have_count(0)
 
     edith = open_page("Edith")
+    edith.goto("/admin/")
     edith.get_by_role("link", name="In review 1").first.click()
     edith.get_by_role("checkbox", name="Tick ‘What does url_for return?’").check()
     expect(edith.get_by_text("With the 1 ticked")).to_be_visible()

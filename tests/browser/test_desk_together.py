@@ -38,6 +38,7 @@ def test_a_question_is_assigned_talked_about_and_settled_by_keyboard_on_a_phone(
     expect(edith.get_by_label("Stem")).to_have_value("What is a view, then?")
 
     conrad = open_page("Conrad", width=390)
+    conrad.goto("/admin/")
     expect(conrad.locator(".pile").first).to_contain_text("What is a view?")
     conrad.goto("/admin/inbox/")
     press(conrad, ".inbox .link")
@@ -107,6 +108,7 @@ def test_the_pages_of_working_together_have_no_faults(
     comments.resolve(site.session, settled, by=conrad, at=AT)
     site.session.commit()
     page = open_page("Edith", scheme=scheme, width=width)
+    page.goto("/admin/")
     found: dict[str, list[str]] = {"my work": faults_of(page)}
     page.goto("/admin/inbox/")
     found["inbox"] = faults_of(page)

@@ -236,6 +236,7 @@ def test_a_page_of_a_phone_opens_its_menu_without_scripts(
     open_page: Open, question: Question
 ) -> None:
     page = open_page("Edith", width=390, scripts=False)
+    page.goto("/admin/")
     link = page.get_by_role("navigation", name="Desk").get_by_role("link", name="Tags")
     expect(link).to_be_hidden()
     page.get_by_role("button", name="Menu").click()
@@ -255,6 +256,7 @@ def test_a_question_is_found_opened_and_sent_on_by_keyboard_alone(
     site: Site, open_page: Open, question: Question
 ) -> None:
     page = open_page("Edith")
+    page.goto("/admin/")
     keys = page.keyboard
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()

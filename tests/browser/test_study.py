@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from msgspec.structs import replace
 from playwright.sync_api import Locator, Page, Request, expect
 from sqlalchemy import select
@@ -20,7 +19,7 @@ from cms.services.content import content_of
 from cms.services.decks import save_deck
 from cms.services.publishing import publish, retire
 from cms.services.questions import save
-from tests.browser.conftest import Open, Site
+from tests.browser.conftest import Open, Site, axe_faults
 from tests.browser.test_public_pages import KEPT
 from tests.factories import AT, make_bank
 
@@ -240,20 +239,20 @@ def test_study_is_complete_without_scripts_and_axe_finds_no_fault_with_them(
         assert box is not None
         assert min(box["width"], box["height"]) >= 44
         assert box["y"] + box["height"] <= 900, "a thumb reaches it"
-    assert faults(page) == []
+    assert axe_faults(page) == []
     page.keyboard.press("4")
     for _ in range(2):
         answer(page, "4")
     expect(page.get_by_role("heading", name="Done for now")).to_be_visible()
     page.get_by_text("Settings", exact=True).click()
-    assert faults(page) == []
+    assert axe_faults(page) == []
     page.goto("/study/interview?any=1&seed=1")
     page.get_by_role("button", name="Start the clock").click()
     page.keyboard.press("Space")
-    assert faults(page) == []
+    assert axe_faults(page) == []
     page.keyboard.press("2")
     expect(page.get_by_role("heading", name="How it went")).to_be_visible()
-    assert faults(page) == []
+    assert axe_faults(page) == []
 
     # Answers stay hidden on every page, and no page shows one first.
     page.goto(KEPT)
@@ -261,13 +260,8 @@ def test_study_is_complete_without_scripts_and_axe_finds_no_fault_with_them(
     page.reload()
     expect(page.get_by_text("In a cookie.").first).to_be_hidden()
     expect(page.get_by_text("It is kept on the server.")).to_be_hidden()
-    assert faults(page) == []
+    assert axe_faults(page) == []
     page.get_by_text("Show the answer").click()
     expect(page.get_by_text("It is kept on the server.")).to_be_visible()
     page.goto("/questions/")
     expect(page.locator(".list .summary").first).to_be_hidden()
-
-
-def faults(page: Page) -> list[tuple[str, str]]:
-    found = Axe().run(page).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"][:160]) for each in found]
