@@ -76,12 +76,9 @@ def questions(session: Session) -> ResponseReturnValue:
 
 
 @page("/questions/suggest")
-def suggest(session: Session) -> ResponseReturnValue:
+def suggest(session: Session) -> str:
     """Return the questions for `q`, which is being typed, as a fragment: options of a list box."""
-    if "q" not in request.args:
-        # A question may have this address, too.
-        return question_page(session, "suggest")
-    query = normalize_line(request.args["q"])[:QUERY_LIMIT]
+    query = normalize_line(request.args.get("q", ""))[:QUERY_LIMIT]
     suggested, terms = finding.suggest(session, query, SUGGESTED)
     return render_template(
         "public/suggest.html",
@@ -94,12 +91,7 @@ def suggest(session: Session) -> ResponseReturnValue:
 
 @page("/questions/<slug>")
 def question(session: Session, slug: str) -> ResponseReturnValue:
-    """Show a question, or lead to where it is now."""
-    return question_page(session, slug)
-
-
-def question_page(session: Session, slug: str) -> ResponseReturnValue:
-    """Return the page of a question, or what became of it."""
+    """Show a question, or what became of it."""
     try:
         found = reading.find_question(session, slug)
     except NotFound:
