@@ -95,7 +95,7 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
     try:
         found = reading.find_question(session, slug)
     except NotFound:
-        meant = reading.suggestions(session, slug)
+        meant = finding.meant_by(session, slug)
         return render_template("public/question_not_found.html", suggestions=meant), 404
     if isinstance(found, Moved):
         return redirect(url_for("public.question", slug=found.slug), 301)
