@@ -12,7 +12,7 @@ from cms.models import Publication, Question, SlugRedirect, Withdrawal
 from cms.text import unique_name
 
 # Pages of the site stand where questions of these addresses would.
-RESERVED = frozenset({"study"})
+RESERVED = frozenset({"study", "suggest"})
 THE_SITE = "the site"
 
 

@@ -18,7 +18,7 @@ from cms.models import Publication, PublishedTag
 from cms.services import search, spelling
 from cms.services.facets import facets_of
 from cms.services.listing import Listing, Selection, list_questions
-from cms.services.reading import PublicTag, Suggestion
+from cms.services.reading import PublicTag
 from cms.services.snippets import Piece, snippet
 from cms.services.terms import Term, folded, parse, words
 
@@ -45,6 +45,14 @@ class Respelled:
     meant: tuple[str, ...]
     query: str
     literal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A question that may be the one that is looked for."""
+
+    slug: str
+    stem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,21 @@ def suggest(session: Session, query: str, limit: int) -> tuple[list[Suggestion],
     )
     ordered = sorted(rows, key=lambda row: ids.index(row.id))
     return [Suggestion(row.slug, row.stem) for row in ordered], parse(query)
+
+
+def meant_by(session: Session, slug: str, limit: int = 5) -> list[Suggestion]:
+    """Return what may have been meant by an address where nothing is.
+
+    These are questions that have its longest words, or words spelled like them;
+    fewer words where none has all.
+    """
+    longest = sorted(words(slug), key=len, reverse=True)[:3]
+    while longest:
+        suggested, _ = suggest(session, " ".join(longest), limit)
+        if suggested:
+            return suggested
+        longest.pop()
+    return []
 
 
 def respell(session: Session, query: str) -> Respelled | None:

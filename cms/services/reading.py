@@ -27,9 +27,7 @@ from cms.models import (
     SlugRedirect,
     Withdrawal,
 )
-from cms.services import search
 from cms.services.rendered import Rendered, RenderedCorrection, render_correction
-from cms.services.terms import words
 from cms.vocabulary import ChangeKind, Difficulty
 
 # A merged question may have been merged into one that was merged later; a chain
@@ -115,14 +113,6 @@ class Erratum:
     correction: RenderedCorrection
     uid: str
     mended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A question that a lost reader may have meant."""
-
-    slug: str
-    stem: str
 
 
 def bank(session: Session) -> Bank:
@@ -215,24 +205,6 @@ def _former(session: Session, slug: str) -> Withdrawn | Moved | None:
 def _address(session: Session, uid: str) -> Moved | None:
     slug = session.scalar(select(Publication.slug).where(Publication.uid == uid))
     return None if slug is None else Moved(slug)
-
-
-def suggestions(session: Session, slug: str, limit: int = 5) -> list[Suggestion]:
-    """Return questions that have the longest words of a slug, fewer words where none has all."""
-    longest = sorted(words(slug), key=len, reverse=True)[:3]
-    while longest:
-        if ids := search.ranked(session, Publication, " ".join(longest))[:limit]:
-            rows = session.execute(
-                select(Publication.id, Publication.slug, Publication.stem).where(
-                    Publication.id.in_(ids)
-                )
-            )
-            return [
-                Suggestion(row.slug, row.stem)
-                for row in sorted(rows, key=lambda row: ids.index(row.id))
-            ]
-        longest.pop()
-    return []
 
 
 # --- tags ----------------------------------------------------------------------

@@ -28,6 +28,8 @@ from cms.services.terms import Term, parse
 RANKED_LIMIT = 1_000
 # So many hits are looked up one by one; of more, a list finds enough as it goes along.
 LOOKED_UP = 5_000
+# bm25 reads every hit of each word, to know how rare it is: of so many hits it is not asked.
+WEIGHED = 10_000
 
 Table = type[Question] | type[Publication]
 
@@ -50,7 +52,7 @@ def matches(
 
 def newest(session: Session, table: Table, query: str, limit: int) -> list[int]:
     """Return at most `limit` ids of `matches`, the highest first, without ranking them."""
-    statement = _matching(session, table, parse(query))
+    statement = _matching(session, table, _bounded(session, table, parse(query)))
     return list(session.scalars(statement.order_by(_key(session, table).desc()).limit(limit)))
 
 
@@ -70,14 +72,12 @@ def holds(session: Session, table: Table, query: str) -> ColumnElement[bool]:
     if session.get_bind().dialect.name != "sqlite" or not terms:
         # PostgreSQL knows how common a word is, and chooses by itself.
         return table.id.in_(_matching(session, table, terms))
-    some = _matching(session, table, terms).limit(LOOKED_UP)
+    some = _matching(session, table, _bounded(session, table, terms)).limit(LOOKED_UP)
     ids = list(session.scalars(some))
     if len(ids) < LOOKED_UP:
         return table.id.in_(_matching(session, table, terms))
     # The index would look up all that begins like the last word for each row anew.
-    text_of = " " + func.replace(table.search_text, "\n", " ") + " "
-    phrases = (" ".join(term.sought) + ("" if term.prefix else " ") for term in terms)
-    return and_(*(func.instr(text_of, f" {phrase}") > 0 for phrase in phrases))
+    return and_(*(place > 0 for place in _places(table, terms)))
 
 
 def ranked(session: Session, table: Table, query: str) -> list[int]:
@@ -86,7 +86,8 @@ def ranked(session: Session, table: Table, query: str) -> list[int]:
     What holds the words and the names just as they were typed comes before what
     has longer words, or the words of a name in a sentence. Where more match, the
     newest of them are ranked: a search reads a bounded number of rows, whatever
-    the word.
+    the word. Of very common words that is by how early a text has them: it begins
+    with the question.
     """
     terms = parse(query)
     if not terms:
@@ -104,8 +105,8 @@ def _bounded(session: Session, table: Table, terms: list[Term]) -> list[Term]:
 
     A database reads all that has a beginning before it gives the first of it.
     """
-    last = terms[-1]
-    if table is not Publication or not last.prefix or len(last.words) > 1:
+    last = terms[-1] if terms else None
+    if table is not Publication or not last or not last.prefix or len(last.words) > 1:
         return terms
     words = spelling.most_frequent(session, last.words[0], above=LOOKED_UP)
     return [*terms[:-1], replace(last, endings=tuple(words))] if words else terms
@@ -119,6 +120,15 @@ def _exact(term: Term) -> Term:
 def _ranked(session: Session, table: Table, terms: Sequence[Term]) -> list[int]:
     name = table.__tablename__
     if session.get_bind().dialect.name == "sqlite":
+        if any(_is_common(session, table, term) for term in terms):
+            found = _matching(session, table, terms).order_by(_key(session, table).desc())
+            return list(
+                session.scalars(
+                    select(table.id)
+                    .where(table.id.in_(found.limit(RANKED_LIMIT)))
+                    .order_by(sum(_places(table, terms), literal(0)), table.id.desc())
+                )
+            )
         # The scores are taken in the inner scan: an outer MATCH would scan once for each row.
         statement = text(
             f"SELECT rowid FROM (SELECT rowid, bm25({name}_search) AS score"  # noqa: S608
@@ -134,6 +144,23 @@ def _ranked(session: Session, table: Table, terms: Sequence[Term]) -> list[int]:
             " ORDER BY ts_rank_cd(search_vector, to_tsquery('simple', :terms), 1) DESC, id DESC"
         ).bindparams(terms=_tsquery(terms), limit=RANKED_LIMIT)
     return list(session.scalars(statement))
+
+
+def _is_common(session: Session, table: Table, term: Term) -> bool:
+    """Whether more than `WEIGHED` texts have each word of a term, on SQLite."""
+    words = term.endings[:1] or term.sought
+    hits = (_matching(session, table, [Term((word,), word)]).limit(WEIGHED + 1) for word in words)
+    return all(
+        session.scalars(select(func.count()).select_from(some.subquery())).one() > WEIGHED
+        for some in hits
+    )
+
+
+def _places(table: Table, terms: Sequence[Term]) -> list[ColumnElement[int]]:
+    """Return where the text of a row has each term, from 1, on SQLite; 0 where it has not."""
+    text_of = " " + func.replace(table.search_text, "\n", " ") + " "
+    phrases = (" ".join(term.sought) + ("" if term.prefix else " ") for term in terms)
+    return [func.instr(text_of, f" {phrase}") for phrase in phrases]
 
 
 def _key(session: Session, table: Table) -> ColumnElement[int]:

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidInput, NotFound, TooManyAttempts, WrongState
 from cms.extensions import db, read_engine
 from cms.formats.item import Item
+from cms.services import finding, reading
 from cms.services import intake as service
-from cms.services import reading
 from cms.services.content import revision_content
 from cms.services.proposals import parts_of
 from cms.services.reading import Moved, PublicQuestion, Withdrawn
@@ -54,7 +54,7 @@ def correct(slug: str) -> ResponseReturnValue:
         try:
             found = reading.find_question(session, slug)
         except NotFound:
-            meant = reading.suggestions(session, slug)
+            meant = finding.meant_by(session, slug)
             return render_template("public/question_not_found.html", suggestions=meant), 404
     if isinstance(found, Moved):
         return redirect(url_for(".correct", slug=found.slug), 301)

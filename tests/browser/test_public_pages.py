@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from cms.formats.item import DeckFilter, DeckItem
 from cms.services.decks import save_deck
+from cms.services.publishing import retire
 from cms.services.verify.samples import published_samples
 from cms.services.verify.verifying import Result, record_runs
+from cms.web.errors import error_page
 from tests.browser.conftest import WIDTHS, Open, Site, axe_faults, faint_in_the_dark, resize
 from tests.factories import AT, make_bank, make_published
 
@@ -23,6 +25,8 @@ PAGES = [
     *("/study/", "/decks/first/study", "/decks/empty/study", "/tags/flask/study"),
     *("/questions/study?q=cookie", "/study/interview", "/study/interview?any=2&seed=1"),
 ]
+# Where nothing is, what was withdrawn, what is no order of a list, and a fault of the server.
+ERRORS = ["/questions/nothing", "/nothing", "/questions/gone", "/questions/?sort=no", "/broken"]
 BUDGET = 50_000  # bytes of a whole page, compressed
 LONG = "averyveryverylongwordwithoutanyspaceinit" * 4
 EVERYTHING = f"""# A heading `of code`
@@ -61,6 +65,7 @@ _LAYOUT_SHIFT = """
 def bank(site: Site) -> None:
     make_bank(site.session)
     make_published(site.session, f"All `there` is {LONG}?", slug="all-there-is", body=EVERYTHING)
+    retire(site.session, [make_published(site.session, "Gone?", slug="gone")], by=None, at=AT)
     results = [
         Result(place, None, "3.14.1", PACKAGES if place.slug == "all-there-is" else {})
         for place in published_samples(site.session)
@@ -73,9 +78,14 @@ def bank(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("bank")
-def test_no_page_has_a_fault_that_axe_finds(open_page: Open) -> None:
+def test_no_page_has_a_fault_that_axe_finds(site: Site, open_page: Open) -> None:
     page = open_page()
-    for path in PAGES:
+    with site.app.test_request_context():
+        broken = error_page(500).get_data(as_text=True)
+    page.route("**/broken", lambda route: route.fulfill(body=broken, content_type="text/html"))
+    for path in ERRORS[:-1]:
+        page.route(f"{site.url}{path}", _as_a_page)
+    for path in (*PAGES, *ERRORS):
         page.goto(path)
         for width in WIDTHS:
             resize(page, width)
@@ -84,6 +94,11 @@ def test_no_page_has_a_fault_that_axe_finds(open_page: Open) -> None:
             wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, f"{path} scrolls sideways by {wide} px"
         resize(page, WIDTHS[0])
+
+
+def _as_a_page(route: Route) -> None:
+    """Answer with a 200, whatever it was: the console would report the error that is wanted."""
+    route.fulfill(response=route.fetch(), status=200)
 
 
 @pytest.mark.usefixtures("bank")

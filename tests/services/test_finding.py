@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cms.services import facets as facets_module
 from cms.services.facets import DifficultyFacet, TagFacet, facets_of
-from cms.services.finding import find, respell, suggest, what_to_try
+from cms.services.finding import find, meant_by, respell, suggest, what_to_try
 from cms.services.listing import Selection
 from cms.services.publishing import publish
 from cms.vocabulary import Difficulty
@@ -186,3 +186,18 @@ def test_filters_without_results_say_which_one_to_take_away(bank: Session) -> No
         (each.selection.tags, each.selection.difficulty, each.questions) for each in trials.wider
     ]
     assert left == [(("security",), HARD, 1)]
+
+
+@pytest.mark.parametrize(
+    ("slug", "meant"),
+    [
+        ("how-do-jinjas-escape", ["How does Jinja escape?"]),
+        ("what-is-a-sesion", ["What is a session?"]),
+        ("quite-unknown", []),
+        ("\0-%-'", []),
+    ],
+)
+def test_an_address_without_a_question_leads_to_what_may_have_been_meant(
+    bank: Session, slug: str, meant: list[str]
+) -> None:
+    assert [each.stem for each in meant_by(bank, slug)] == meant

@@ -150,6 +150,13 @@ def test_a_stem_without_letters_gets_an_address(session: Session) -> None:
     assert make_question(session, "???").slug.startswith("question-")
 
 
+@pytest.mark.parametrize("slug", ["study", "suggest"])
+def test_no_question_gets_the_address_of_a_page_of_the_site(session: Session, slug: str) -> None:
+    assert make_question(session, f"{slug.title()}?").slug == f"{slug}-2"
+    with pytest.raises(InvalidContent, match="a page of the site"):
+        create(session, content("Why?", slug=slug), by=None, at=AT)
+
+
 def test_restoring_makes_an_old_text_the_newest_revision(session: Session) -> None:
     question = make_question(session, stem="First?")
     edit(session, question, stem="Second?")

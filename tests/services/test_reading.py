@@ -127,17 +127,6 @@ def test_a_merged_question_leads_to_the_last_survivor(
     assert isinstance(reading.find_question(read_session, first.slug), Withdrawn)
 
 
-def test_a_lost_reader_gets_questions_with_the_longest_words(
-    session: Session, read_session: Session
-) -> None:
-    make_published(session, "How are sessions kept?")
-    make_published(session, "What is a view?")
-    found = reading.suggestions(read_session, "how-do-sessions-work")
-    assert [each.slug for each in found] == ["how-are-sessions-kept"]
-    assert reading.suggestions(read_session, "quite-unknown") == []
-    assert reading.suggestions(read_session, "\0-%-'") == []
-
-
 def test_tags_come_as_a_tree_with_counts(session: Session, read_session: Session) -> None:
     make_published(session, "One?", tags=["flask/basics/views", "flask-admin"])
     make_published(session, "Two?", tags=["flask/basics"])

@@ -169,7 +169,7 @@ def test_a_very_common_word_costs_the_same_in_a_bank_four_times_as_large(
 ) -> None:
     for module, bound in (
         *((search, "RANKED_LIMIT"), (search, "LOOKED_UP"), (facets, "FACETED")),
-        (finding, "COUNTED"),
+        *((search, "WEIGHED"), (finding, "COUNTED")),
     ):
         monkeypatch.setattr(module, bound, 20)
     monkeypatch.setattr(listing, "PAGE_SIZE", 5)
@@ -199,3 +199,14 @@ def test_a_very_common_word_costs_the_same_in_a_bank_four_times_as_large(
     for selection, small, large in zip(selections, *costs, strict=True):
         assert large <= 1.3 * small + 20, (selection, small, large)
     assert len(search.ranked(session, Publication, "common")) == 20
+
+
+def test_of_a_very_common_word_the_texts_that_begin_with_it_come_first(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "WEIGHED", 2)
+    stems = ["Common?", "What is common here?", "Anything else that is quite common?"]
+    questions = [make_question(session, stem, body="A common word.") for stem in stems]
+    publish(session, questions, by=None, at=AT)
+    listed = finding.find(session, Selection(query="common", sort="relevance")).listing.questions
+    assert [each.stem for each in listed][:1] == ["Common?"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from cms.errors import InvalidContent, NotFound
-from cms.formats.item import AnswerItem, DeckFilter, DeckItem
+from cms.errors import NotFound
+from cms.formats.item import DeckFilter, DeckItem
 from cms.services import studying
 from cms.services.decks import save_deck
 from cms.services.publishing import retire
@@ -17,7 +16,7 @@ from cms.services.reading import Withdrawn
 from cms.services.studying import Card, Scope, draw
 from cms.vocabulary import Difficulty
 from tests.conftest import sent_statements
-from tests.factories import AT, make_bank, make_published, make_question
+from tests.factories import AT, make_bank, make_published
 
 KEPT = "where-does-flask-keep-the-session"
 Wanted = dict[Difficulty | None, int]
@@ -138,16 +137,3 @@ def statements(session: Session) -> Iterator[Callable[[], list[str]]]:
     """Return what was sent to the database since."""
     with sent_statements(session.get_bind()) as sent:
         yield lambda: [each for each in sent if each.startswith("SELECT")]
-
-
-# --- the address that the site needs -------------------------------------------------------
-
-
-def test_no_question_gets_the_address_of_study_mode(session: Session) -> None:
-    assert make_question(session, "Study?").slug == "study-2"
-    with pytest.raises(InvalidContent, match="a page of the site"):
-        make_question(session, "Why?", **_named("study"))
-
-
-def _named(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "answers": [AnswerItem(body="So.")]}

@@ -226,6 +226,14 @@ def test_later_pages_of_a_list_are_not_indexed(
         assert page(client, following).meta("robots") == ["noindex"], path
 
 
+@pytest.mark.usefixtures("bank")
+def test_a_site_that_does_not_know_its_address_names_none(client: FlaskClient) -> None:
+    for path in ("/", KEPT):
+        head = page(client, path)
+        assert head.related("canonical") == head.meta("og:url") == head.meta("robots") == []
+        assert 'rel="canonical"' not in client.get(path).headers["Link"]
+
+
 def test_open_graph_tells_what_a_link_leads_to(site: FlaskClient) -> None:
     head = page(site, KEPT)
     for name, contents in (

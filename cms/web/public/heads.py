@@ -34,6 +34,7 @@ class Alternate:
 class PageHead:
     """`canonical` is the one address of this content; a page without one is not to be indexed.
 
+    It is told to machines where the site's own address is set: they take it only if absolute.
     `kind` is its type in the Open Graph protocol; `times` are the properties
     that this protocol has for articles; `data` are nodes of linked data.
     """
@@ -54,7 +55,7 @@ class PageHead:
 
     def links(self) -> Iterator[str]:
         """Yield the values of the `Link` header (RFC 8288)."""
-        if self.canonical:
+        if self.canonical and current_app.config["BASE_URL"]:
             yield f'<{self.canonical}>; rel="canonical"'
         for each in self.alternates:
             yield f'<{each.address}>; rel="alternate"; type="{each.media_type}"'

@@ -77,11 +77,8 @@ def questions(session: Session) -> ResponseReturnValue:
 
 
 @page("/questions/suggest")
-def suggest(session: Session) -> ResponseReturnValue:
+def suggest(session: Session) -> str:
     """Return the questions for `q`, which is being typed, as a fragment: options of a list box."""
-    if "q" not in request.args:
-        # A question may have this address, too.
-        return question_page(session, "suggest")
     query = asked_query()
     suggested, terms = finding.suggest(session, query, SUGGESTED)
     return render_template(
@@ -95,16 +92,11 @@ def suggest(session: Session) -> ResponseReturnValue:
 
 @page("/questions/<slug>")
 def question(session: Session, slug: str) -> ResponseReturnValue:
-    """Show a question, or lead to where it is now."""
-    return question_page(session, slug)
-
-
-def question_page(session: Session, slug: str) -> ResponseReturnValue:
-    """Return the page of a question, or what became of it."""
+    """Show a question, or what became of it."""
     try:
         found = reading.find_question(session, slug)
     except NotFound:
-        meant = reading.suggestions(session, slug)
+        meant = finding.meant_by(session, slug)
         return render_template("public/question_not_found.html", suggestions=meant), 404
     if isinstance(found, Moved):
         return redirect(url_for("public.question", slug=found.slug), 301)

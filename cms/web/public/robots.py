@@ -21,6 +21,7 @@ Disallow: /decks/*.
 Allow: /decks/*/feed.atom
 Disallow: /questions/?
 Disallow: /questions/study?
+Disallow: /questions/suggest?
 Disallow: /study/interview?
 
 Sitemap: {sitemap}
