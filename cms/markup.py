@@ -1,4 +1,4 @@
-"""Markdown to safe HTML and to plain text. Imports nothing of ours.
+"""Markdown to safe HTML and to plain text.
 
 Two walls stand between a contributor's text and a reader's browser: the parser
 writes raw HTML as text, and what it makes goes through an allowlist of tags,
@@ -25,10 +25,15 @@ from pygments.token import Token as Kind
 from pygments.token import _TokenType
 from slugify import slugify
 
+from cms.formulas import INLINE_FORMULAS, MATHML, as_mathml, formulas_plugin
+
 # Bytes (UTF-8) of Markdown that is rendered; longer text is refused.
 RENDER_LIMIT = 200_000
 # Characters of a code block that is highlighted: a lexer's cost per character has no bound.
 HIGHLIGHT_LIMIT = 20_000
+
+# How texts refer to images of the bank: 'asset:4f…9c.png'.
+ASSET_SCHEME = "asset:"
 
 # The page has the question as its h1 and 'Answer' as an h2: a text's headings begin below.
 TOP_HEADING = 3
@@ -58,11 +63,14 @@ _ALIGNMENTS = {
 
 _cleaner = nh3.Cleaner(
     tags={
-        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol"),
-        *("p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "img", "li"),
+        *("ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr"),
+        *("ul", *MATHML),
     },
     attributes={
+        **MATHML,
         "a": {"href", "title"},
+        "img": {"alt", "decoding", "height", "loading", "src", "width"},
         "ol": {"start"},
         # A block that scrolls has to be reachable by keyboard.
         "pre": {"tabindex"},
@@ -70,7 +78,8 @@ _cleaner = nh3.Cleaner(
         **{f"h{level}": {"id"} for level in range(TOP_HEADING, 7)},
     },
     allowed_classes={
-        "div": {"code", "code-head", "code-run", "code-output", "table"},
+        "div": {"code", "code-head", "code-run", "code-output", "math", "table"},
+        "mtd": set(_ALIGNMENTS.values()),
         "span": {"ran", *_CODE_CLASSES.values()},
         "td": set(_ALIGNMENTS.values()),
         "th": set(_ALIGNMENTS.values()),
@@ -113,20 +122,40 @@ def samples(markdown: str) -> list[Sample]:
     return [_sample(tokens, index) for index, token in enumerate(tokens) if _is_sample(token)]
 
 
-def render(markdown: str, *, anchor: str = "text", proofs: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An image of the bank on a page: where it is, its size in pixels, and what describes it.
+
+    `alt` are the words for texts that have none of their own.
+    """
+
+    address: str
+    width: int
+    height: int
+    alt: str = ""
+
+
+def render(
+    markdown: str,
+    *,
+    anchor: str = "text",
+    proofs: Mapping[str, str] | None = None,
+    images: Mapping[str, Shown] | None = None,
+) -> str:
     """Return Markdown as safe HTML.
 
-    CommonMark with tables and strikethrough; raw HTML shows as text, an image
-    becomes a link to it. Headings start at h3, skip no level and carry ids that
-    begin with `anchor`: give each text on a page its own. A fence opened with
-    'python run' is marked as code to be run, one opened with 'output' as what
-    it prints. `proofs` has words for samples that did run, by their hash: they
+    CommonMark with tables, strikethrough, and formulas of TeX, set as MathML;
+    raw HTML shows as text. An image whose address is in `images` ('asset:…') is
+    shown, any other becomes a link to it. Headings start at h3, skip no level
+    and carry ids that begin with `anchor`: give each text on a page its own. A
+    fence opened with 'python run' is marked as code to be run, one opened with
+    'output' as what it prints. `proofs` has words for samples that did run, by their hash: they
     stand in the head of the block.
 
     :raises ValueError: when the text is longer than `RENDER_LIMIT`
     """
     _check_length(markdown)
-    env = {"anchor": anchor, "proofs": proofs or {}}
+    env = {"anchor": anchor, "proofs": proofs or {}, "images": images or {}}
     return _cleaner.clean(_parser.render(markdown, env)).strip()
 
 
@@ -143,7 +172,7 @@ def plain_inline(line: str) -> str:
 def plain_text(markdown: str) -> str:
     """Return what a reader sees of Markdown: one line per paragraph, item and table row.
 
-    Code is kept as it stands, addresses of links are not.
+    Code and formulas are kept as they stand, addresses of links are not. An image is its words.
 
     :raises ValueError: when the text is longer than `RENDER_LIMIT`
     """
@@ -160,6 +189,8 @@ def plain_text(markdown: str) -> str:
             (lines if row is None else row).append("".join(_visible(token.children or [])))
         elif token.type in {"fence", "code_block"}:
             lines.append(token.content.rstrip("\n"))
+        elif token.type == "math_block":
+            lines.append(token.content.strip())
     return "\n".join(lines)
 
 
@@ -202,7 +233,7 @@ def _check_length(markdown: str) -> None:
 def _visible(tokens: Iterable[Token]) -> Iterator[str]:
     """Yield the text of inline tokens as a reader sees it."""
     for token in tokens:
-        if token.type in {"text", "code_inline"}:
+        if token.type in {"text", "code_inline", "image", *INLINE_FORMULAS}:
             yield token.content
         elif token.type in {"softbreak", "hardbreak"}:
             yield " "
@@ -233,22 +264,23 @@ def _place_headings(state: StateCore) -> None:
 
 
 def _link_images(state: StateCore) -> None:
-    """Replace each image by a link to it, or by its words where it stands in a link."""
+    """Replace each image that is not shown by a link to it, or by its words in another link."""
+    images = state.env.get("images", {})
     for token in state.tokens:
         if token.type == "inline" and any(child.type == "image" for child in token.children or []):
-            token.children = list(_without_images(token.children or []))
+            token.children = list(_with_images(token.children or [], images))
 
 
-def _without_images(tokens: Sequence[Token]) -> Iterator[Token]:
+def _with_images(tokens: Sequence[Token], images: Mapping[str, Shown]) -> Iterator[Token]:
     depth = 0
     for token in tokens:
         depth += token.nesting if token.type in {"link_open", "link_close"} else 0
-        if token.type != "image":
+        address = str(token.attrGet("src") or "")
+        if token.type != "image" or address in images:
             yield token
             continue
-        address = str(token.attrGet("src") or "")
         words = Token("text", "", 0, content=token.content or address)
-        if depth:
+        if depth or address.startswith(ASSET_SCHEME):
             yield words
         else:
             yield Token("link_open", "a", 1, attrs={"href": address})
@@ -256,11 +288,45 @@ def _without_images(tokens: Sequence[Token]) -> Iterator[Token]:
             yield Token("link_close", "a", -1)
 
 
+def _image(
+    _renderer: object,
+    tokens: Sequence[Token],
+    index: int,
+    _options: object,
+    env: Mapping[str, Any],
+) -> str:
+    token = tokens[index]
+    image: Shown = env["images"][str(token.attrGet("src"))]
+    words = escape(token.content or image.alt)
+    return (
+        f'<img src="{escape(image.address)}" alt="{words}" width="{image.width}" '
+        f'height="{image.height}" loading="lazy" decoding="async">'
+    )
+
+
 def _align_by_class(state: StateCore) -> None:
     """Say a cell's alignment by a class: a strict policy lets no style attribute through."""
     for token in state.tokens:
         if token.type in {"th_open", "td_open"} and "style" in token.attrs:
             token.attrSet("class", _ALIGNMENTS[str(token.attrs.pop("style"))])
+
+
+def _set_formula(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    token = tokens[index]
+    return as_mathml(token.content, block=token.markup == "$$") or (
+        f"<code>{escape(token.content.strip(), quote=False)}</code>"
+    )
+
+
+def _set_block(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    mathml = as_mathml(tokens[index].content, block=True)
+    if not mathml:
+        return _code_block(tokens[index].content.strip(), "tex")
+    return f'<div class="math" tabindex="0">{mathml}</div>\n'
 
 
 def _info(token: Token) -> tuple[str, list[str]]:
@@ -349,7 +415,7 @@ def _languages() -> frozenset[str]:
 def dialect() -> MarkdownIt:
     """Return a new parser of the Markdown that the bank is written in, without rules of a page."""
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    return parser.enable(["table", "strikethrough"])
+    return parser.enable(["table", "strikethrough"]).use(formulas_plugin)
 
 
 def _make_parser() -> MarkdownIt:
@@ -358,6 +424,10 @@ def _make_parser() -> MarkdownIt:
         parser.core.ruler.push(rule.__name__, rule)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _fence)
+    parser.add_render_rule("image", _image)
+    parser.add_render_rule("math_inline", _set_formula)
+    parser.add_render_rule("math_inline_double", _set_formula)
+    parser.add_render_rule("math_block", _set_block)
     parser.add_render_rule("table_open", lambda *_: '<div class="table" tabindex="0"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return parser
