@@ -8,7 +8,6 @@ and cleaning keep their state in local objects.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,41 +19,19 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from pygments.lexers import get_all_lexers, get_lexer_by_name
-from pygments.token import Token as Kind
-from pygments.token import _TokenType
 from slugify import slugify
 
 from cms.formulas import INLINE_FORMULAS, MATHML, as_mathml, formulas_plugin
+from cms.highlighting import CODE_CLASSES, highlighted
 
 # Bytes (UTF-8) of Markdown that is rendered; longer text is refused.
 RENDER_LIMIT = 200_000
-# Characters of a code block that is highlighted: a lexer's cost per character has no bound.
-HIGHLIGHT_LIMIT = 20_000
-
 # How texts refer to images of the bank: 'asset:4f…9c.png'.
 ASSET_SCHEME = "asset:"
 
 # The page has the question as its h1 and 'Answer' as an h2: a text's headings begin below.
 TOP_HEADING = 3
 
-# What a reader can tell apart, by the first of these that a token descends from.
-_CODE_CLASSES = {
-    Kind.Comment: "c",
-    Kind.Keyword: "k",
-    Kind.Operator.Word: "k",
-    Kind.Name.Class: "f",
-    Kind.Name.Decorator: "d",
-    Kind.Name.Function: "f",
-    Kind.Name.Tag: "k",
-    Kind.Name.Attribute: "d",
-    Kind.Literal.Number: "n",
-    Kind.Literal.String: "s",
-    Kind.Generic.Deleted: "del",
-    Kind.Generic.Inserted: "ins",
-    Kind.Generic.Output: "c",
-    Kind.Generic.Prompt: "c",
-}
 _ALIGNMENTS = {
     "text-align:left": "start",
     "text-align:center": "center",
@@ -80,7 +57,7 @@ _cleaner = nh3.Cleaner(
     allowed_classes={
         "div": {"code", "code-head", "code-run", "code-output", "math", "table"},
         "mtd": set(_ALIGNMENTS.values()),
-        "span": {"ran", *_CODE_CLASSES.values()},
+        "span": {"ran", *CODE_CLASSES},
         "td": set(_ALIGNMENTS.values()),
         "th": set(_ALIGNMENTS.values()),
     },
@@ -157,6 +134,19 @@ def render(
     _check_length(markdown)
     env = {"anchor": anchor, "proofs": proofs or {}, "images": images or {}}
     return _cleaner.clean(_parser.render(markdown, env)).strip()
+
+
+def images_in(markdown: str) -> list[tuple[str, str]]:
+    """Return the address and the words of each image of the bank that a text shows, in order."""
+    if ASSET_SCHEME not in markdown:
+        return []
+    return [
+        (address, child.content)
+        for token in _plain_parser.parse(markdown)
+        for child in token.children or []
+        if child.type == "image"
+        and (address := str(child.attrGet("src") or "")).startswith(ASSET_SCHEME)
+    ]
 
 
 def render_inline(line: str) -> str:
@@ -370,46 +360,8 @@ def _code_block(code: str, language: str, kind: str = "", proof: str = "") -> st
     head = f'<div class="code-head">{escape(language[:40]) or "code"}{ran}</div>'
     return (
         f'<div class="code{kind}">{head}'
-        f'<pre tabindex="0"><code>{_highlighted(code, language)}</code></pre></div>\n'
+        f'<pre tabindex="0"><code>{highlighted(code, language)}</code></pre></div>\n'
     )
-
-
-def _highlighted(code: str, language: str) -> str:
-    """Return code as HTML, its kinds of words marked by the short classes of `_CODE_CLASSES`."""
-    if language not in _languages() or language == "output" or len(code) > HIGHLIGHT_LIMIT:
-        return escape(code, quote=False)
-    parts: list[str] = []
-    run: list[str] = []
-    current = ""
-    # A lexer of its own for each call: some keep state while they work.
-    for kind, text in get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(code):
-        name = _class_of(kind)
-        if name != current and not text.isspace():
-            parts.append(_marked("".join(run), current))
-            run, current = [], name
-        run.append(text)
-    parts.append(_marked("".join(run), current))
-    return "".join(parts)
-
-
-def _marked(text: str, name: str) -> str:
-    safe = escape(text, quote=False)
-    return f'<span class="{name}">{safe}</span>' if name and text else safe
-
-
-@functools.cache
-def _class_of(kind: _TokenType) -> str:
-    for ancestor in reversed(kind.split()):
-        if ancestor in _CODE_CLASSES:
-            return _CODE_CLASSES[ancestor]
-    return ""
-
-
-@functools.cache
-def _languages() -> frozenset[str]:
-    """The names that Pygments knows: asking it for another one searches every plugin."""
-    lexers = get_all_lexers(plugins=False)
-    return frozenset(alias for _, aliases, _, _ in lexers for alias in aliases)
 
 
 def dialect() -> MarkdownIt:
@@ -434,3 +386,4 @@ def _make_parser() -> MarkdownIt:
 
 
 _parser = _make_parser()
+_plain_parser = dialect()

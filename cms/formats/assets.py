@@ -69,6 +69,11 @@ def asset_names(text: str) -> list[str]:
     return list(dict.fromkeys(_REFERENCE.findall(text)))
 
 
+def without_names(text: str) -> str:
+    """Return a text without the names of the images in it: nobody searches for them."""
+    return _REFERENCE.sub("", text) if "asset:" in text else text
+
+
 def asset_item(data: bytes, alt: str = "") -> AssetItem:
     """Return an image as exports and imports carry it.
 
