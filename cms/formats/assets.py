@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cms.errors import InvalidInput
-from cms.formats.item import ASSET_PATTERN, AssetItem
+from cms.formats.item import ASSET_PATTERN, AssetItem, Content, Entry, Export, Item
 from cms.formats.svg import clean_drawing
 
 ASSET_LIMIT = 2_000_000  # bytes of an image
@@ -67,6 +68,49 @@ def asset_names(text: str) -> list[str]:
     if "asset:" not in text:
         return []
     return list(dict.fromkeys(_REFERENCE.findall(text)))
+
+
+def names_in(content: Content) -> list[str]:
+    """Return the names of the images that a question's texts, and its corrections, refer to."""
+    return asset_names("\n".join(texts_of(content)))
+
+
+def texts_of(content: Content) -> Iterator[str]:
+    """Yield every text in Markdown of a content, or of an Item with its corrections."""
+    yield content.context
+    for answer in content.answers:
+        yield answer.body
+    for option in content.options:
+        yield option.text
+        yield option.feedback
+    if isinstance(content, Item):
+        for correction in content.corrections:
+            yield from (correction.claim, correction.explanation, correction.fix)
+
+
+class Wanted:
+    """Which images the questions of an export show, noted as they pass by.
+
+    Writers yield entries first, and then the images one at a time.
+    """
+
+    def __init__(self, export: Export) -> None:
+        self._export = export
+        self._names: dict[str, None] = {}
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the questions of the export."""
+        for entry in self._export.entries:
+            if b"asset:" in entry.document:
+                self._names.update(dict.fromkeys(asset_names(entry.document.decode())))
+            yield entry
+
+    def items(self) -> Iterator[AssetItem]:
+        """Yield the images that the bank has of those that were named, in their order."""
+        for name in self._names:
+            item = self._export.asset(name)
+            if item is not None:
+                yield item
 
 
 def without_names(text: str) -> str:

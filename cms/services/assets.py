@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Text, cast, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cms.errors import InvalidInput, NotFound, WrongState
-from cms.formats.assets import Picture, asset_names, picture
+from cms.formats.assets import Picture, asset_names, names_in, picture, texts_of
 from cms.formats.item import LINE_LIMIT, AssetItem, Content, Item
 from cms.markup import ASSET_SCHEME, Shown, images_in
 from cms.models import (
@@ -154,24 +154,6 @@ def shown_images(session: Session, names: Sequence[str], place: str = PUBLIC) ->
         for name, width, height, alt in rows:
             found[ASSET_SCHEME + name] = Shown(f"{place}{name}", width, height, alt)
     return found
-
-
-def names_in(content: Content) -> list[str]:
-    """Return the names of the images that a question's texts, and its corrections, refer to."""
-    return asset_names("\n".join(texts_of(content)))
-
-
-def texts_of(content: Content) -> Iterator[str]:
-    """Yield every text in Markdown of a content, or of an Item with its corrections."""
-    yield content.context
-    for answer in content.answers:
-        yield answer.body
-    for option in content.options:
-        yield option.text
-        yield option.feedback
-    if isinstance(content, Item):
-        for correction in content.corrections:
-            yield from (correction.claim, correction.explanation, correction.fix)
 
 
 # --- which questions show what ----------------------------------------------------

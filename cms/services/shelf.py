@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from cms.formats.assets import names_in
 from cms.formats.item import Content, Item
 from cms.models import (
     Change,
@@ -28,7 +29,7 @@ from cms.models import (
 )
 from cms.services import deckmembers
 from cms.services.aliases import all_tag_slugs, heads_of
-from cms.services.assets import names_in, put_public, shown_images
+from cms.services.assets import put_public, shown_images
 from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs

@@ -6,10 +6,11 @@ from msgspec.structs import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
+from cms.formats.assets import names_in
 from cms.formats.item import CorrectionItem, Item
 from cms.models import Correction, Question
 from cms.services.aliases import tag_slugs
-from cms.services.assets import DESK, names_in, shown_images
+from cms.services.assets import DESK, shown_images
 from cms.services.content import content_of, with_tag_slugs
 from cms.services.errata import correction_item
 from cms.services.reading import PublicQuestion
