@@ -141,7 +141,7 @@ def images_in(markdown: str) -> list[tuple[str, str]]:
     if ASSET_SCHEME not in markdown:
         return []
     return [
-        (address, child.content)
+        (address, _words_of(child))
         for token in _plain_parser.parse(markdown)
         for child in token.children or []
         if child.type == "image"
@@ -223,10 +223,17 @@ def _check_length(markdown: str) -> None:
 def _visible(tokens: Iterable[Token]) -> Iterator[str]:
     """Yield the text of inline tokens as a reader sees it."""
     for token in tokens:
-        if token.type in {"text", "code_inline", "image", *INLINE_FORMULAS}:
+        if token.type in {"text", "code_inline", *INLINE_FORMULAS}:
             yield token.content
+        elif token.type == "image":
+            yield _words_of(token)
         elif token.type in {"softbreak", "hardbreak"}:
             yield " "
+
+
+def _words_of(image: Token) -> str:
+    """Return the words that describe an image in a text."""
+    return "".join(_visible(image.children or []))
 
 
 # --- the parser's rules --------------------------------------------------------
@@ -269,7 +276,7 @@ def _with_images(tokens: Sequence[Token], images: Mapping[str, Shown]) -> Iterat
         if token.type != "image" or address in images:
             yield token
             continue
-        words = Token("text", "", 0, content=token.content or address)
+        words = Token("text", "", 0, content=_words_of(token) or address)
         if depth or address.startswith(ASSET_SCHEME):
             yield words
         else:
@@ -287,7 +294,7 @@ def _image(
 ) -> str:
     token = tokens[index]
     image: Shown = env["images"][str(token.attrGet("src"))]
-    words = escape(token.content or image.alt)
+    words = escape(_words_of(token) or image.alt)
     return (
         f'<img src="{escape(image.address)}" alt="{words}" width="{image.width}" '
         f'height="{image.height}" loading="lazy" decoding="async">'

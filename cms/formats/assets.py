@@ -37,6 +37,8 @@ _ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "GIF": "gif", "WEBP": "we
 # Where programs put the place, the time and the owner's name, as Pillow calls it.
 _PRIVATE = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "photoshop"})
 _REFERENCE = re.compile(rf"asset:({ASSET_PATTERN})")
+_MARKUP = re.compile(r"([\\\[\]`*_<&$!~])")
+_ESCAPED = r"\\\1"
 # An SVG may have a declaration, comments and a document type in front.
 _HEAD = 4_096
 
@@ -111,6 +113,11 @@ class Wanted:
             item = self._export.asset(name)
             if item is not None:
                 yield item
+
+
+def reference(name: str, words: str) -> str:
+    """Return the Markdown that shows an image of the bank, described by plain words."""
+    return f"![{_MARKUP.sub(_ESCAPED, words)}](asset:{name})"
 
 
 def without_names(text: str) -> str:
