@@ -455,7 +455,7 @@ ROUTES: dict[str, Route] = {
     "desk_images.index_view": get(DESK),
     # An upload without a file is refused with what to do.
     "desk_images.upload_view": both(DESK, DESK),
-    "desk_images.upload": post((LOG_IN, 422, 422, 422)),
+    "desk_images.upload": post(DESK),
     "desk_images.image": get(DESK, desk_image),
     "desk_images.delete": post(EDITORS_DONE, unused_image),
     "desk_imports.index_view": get(EDITORS),

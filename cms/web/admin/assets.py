@@ -82,11 +82,11 @@ class AssetsView(TableView):
 
     @expose("/upload", methods=("POST",))
     def upload(self) -> ResponseReturnValue:
-        """Take an image in for a script; answer with what to put into the text, as JSON."""
+        """Take an image in for a script; answer with what to put into the text, or the problem."""
         try:
             return jsonify(markdown=uploaded())
         except CmsError as error:
-            return jsonify(problem=str(error)), 422
+            return jsonify(problem=str(error))
 
     @expose("/<file>")
     def image(self, file: str) -> ResponseReturnValue:

@@ -79,7 +79,7 @@ if (box) {
     said.textContent = 'Uploading …';
     const response = await fetch(box.dataset.images, { method: 'POST', body: data }).catch(() => null);
     button.removeAttribute('aria-disabled');
-    const ours = response && !response.redirected && [200, 422].includes(response.status);
+    const ours = response?.ok && !response.redirected;
     const answer = ours ? await response.json() : {};
     if (!answer.markdown) {
       const lost = response?.status === 401 ? 'you are logged out.' : 'the server does not take it.';
