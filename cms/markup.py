@@ -1,4 +1,4 @@
-"""Markdown to safe HTML and to plain text. Imports nothing of ours.
+"""Markdown to safe HTML and to plain text.
 
 Two walls stand between a contributor's text and a reader's browser: the parser
 writes raw HTML as text, and what it makes goes through an allowlist of tags,
@@ -8,7 +8,6 @@ and cleaning keep their state in local objects.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,36 +19,19 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from pygments.lexers import get_all_lexers, get_lexer_by_name
-from pygments.token import Token as Kind
-from pygments.token import _TokenType
 from slugify import slugify
+
+from cms.formulas import INLINE_FORMULAS, MATHML, as_mathml, formulas_plugin
+from cms.highlighting import CODE_CLASSES, highlighted
 
 # Bytes (UTF-8) of Markdown that is rendered; longer text is refused.
 RENDER_LIMIT = 200_000
-# Characters of a code block that is highlighted: a lexer's cost per character has no bound.
-HIGHLIGHT_LIMIT = 20_000
+# How texts refer to images of the bank: 'asset:4f…9c.png'.
+ASSET_SCHEME = "asset:"
 
 # The page has the question as its h1 and 'Answer' as an h2: a text's headings begin below.
 TOP_HEADING = 3
 
-# What a reader can tell apart, by the first of these that a token descends from.
-_CODE_CLASSES = {
-    Kind.Comment: "c",
-    Kind.Keyword: "k",
-    Kind.Operator.Word: "k",
-    Kind.Name.Class: "f",
-    Kind.Name.Decorator: "d",
-    Kind.Name.Function: "f",
-    Kind.Name.Tag: "k",
-    Kind.Name.Attribute: "d",
-    Kind.Literal.Number: "n",
-    Kind.Literal.String: "s",
-    Kind.Generic.Deleted: "del",
-    Kind.Generic.Inserted: "ins",
-    Kind.Generic.Output: "c",
-    Kind.Generic.Prompt: "c",
-}
 _ALIGNMENTS = {
     "text-align:left": "start",
     "text-align:center": "center",
@@ -58,11 +40,14 @@ _ALIGNMENTS = {
 
 _cleaner = nh3.Cleaner(
     tags={
-        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol"),
-        *("p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+        *("a", "blockquote", "br", "code", "div", "em", "h3", "h4", "h5", "h6", "hr", "img", "li"),
+        *("ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr"),
+        *("ul", *MATHML),
     },
     attributes={
+        **MATHML,
         "a": {"href", "title"},
+        "img": {"alt", "decoding", "height", "loading", "src", "width"},
         "ol": {"start"},
         # A block that scrolls has to be reachable by keyboard.
         "pre": {"tabindex"},
@@ -70,8 +55,9 @@ _cleaner = nh3.Cleaner(
         **{f"h{level}": {"id"} for level in range(TOP_HEADING, 7)},
     },
     allowed_classes={
-        "div": {"code", "code-head", "code-run", "code-output", "table"},
-        "span": {"ran", *_CODE_CLASSES.values()},
+        "div": {"code", "code-head", "code-run", "code-output", "math", "table"},
+        "mtd": set(_ALIGNMENTS.values()),
+        "span": {"ran", *CODE_CLASSES},
         "td": set(_ALIGNMENTS.values()),
         "th": set(_ALIGNMENTS.values()),
     },
@@ -113,21 +99,54 @@ def samples(markdown: str) -> list[Sample]:
     return [_sample(tokens, index) for index, token in enumerate(tokens) if _is_sample(token)]
 
 
-def render(markdown: str, *, anchor: str = "text", proofs: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An image of the bank on a page: where it is, its size in pixels, and what describes it.
+
+    `alt` are the words for texts that have none of their own.
+    """
+
+    address: str
+    width: int
+    height: int
+    alt: str = ""
+
+
+def render(
+    markdown: str,
+    *,
+    anchor: str = "text",
+    proofs: Mapping[str, str] | None = None,
+    images: Mapping[str, Shown] | None = None,
+) -> str:
     """Return Markdown as safe HTML.
 
-    CommonMark with tables and strikethrough; raw HTML shows as text, an image
-    becomes a link to it. Headings start at h3, skip no level and carry ids that
-    begin with `anchor`: give each text on a page its own. A fence opened with
-    'python run' is marked as code to be run, one opened with 'output' as what
-    it prints. `proofs` has words for samples that did run, by their hash: they
+    CommonMark with tables, strikethrough, and formulas of TeX, set as MathML;
+    raw HTML shows as text. An image whose address is in `images` ('asset:…') is
+    shown, any other becomes a link to it. Headings start at h3, skip no level
+    and carry ids that begin with `anchor`: give each text on a page its own. A
+    fence opened with 'python run' is marked as code to be run, one opened with
+    'output' as what it prints. `proofs` has words for samples that did run, by their hash: they
     stand in the head of the block.
 
     :raises ValueError: when the text is longer than `RENDER_LIMIT`
     """
     _check_length(markdown)
-    env = {"anchor": anchor, "proofs": proofs or {}}
+    env = {"anchor": anchor, "proofs": proofs or {}, "images": images or {}}
     return _cleaner.clean(_parser.render(markdown, env)).strip()
+
+
+def images_in(markdown: str) -> list[tuple[str, str]]:
+    """Return the address and the words of each image of the bank that a text shows, in order."""
+    if ASSET_SCHEME not in markdown:
+        return []
+    return [
+        (address, _words_of(child))
+        for token in _plain_parser.parse(markdown)
+        for child in token.children or []
+        if child.type == "image"
+        and (address := str(child.attrGet("src") or "")).startswith(ASSET_SCHEME)
+    ]
 
 
 def render_inline(line: str) -> str:
@@ -143,7 +162,7 @@ def plain_inline(line: str) -> str:
 def plain_text(markdown: str) -> str:
     """Return what a reader sees of Markdown: one line per paragraph, item and table row.
 
-    Code is kept as it stands, addresses of links are not.
+    Code and formulas are kept as they stand, addresses of links are not. An image is its words.
 
     :raises ValueError: when the text is longer than `RENDER_LIMIT`
     """
@@ -160,6 +179,8 @@ def plain_text(markdown: str) -> str:
             (lines if row is None else row).append("".join(_visible(token.children or [])))
         elif token.type in {"fence", "code_block"}:
             lines.append(token.content.rstrip("\n"))
+        elif token.type == "math_block":
+            lines.append(token.content.strip())
     return "\n".join(lines)
 
 
@@ -202,10 +223,17 @@ def _check_length(markdown: str) -> None:
 def _visible(tokens: Iterable[Token]) -> Iterator[str]:
     """Yield the text of inline tokens as a reader sees it."""
     for token in tokens:
-        if token.type in {"text", "code_inline"}:
+        if token.type in {"text", "code_inline", *INLINE_FORMULAS}:
             yield token.content
+        elif token.type == "image":
+            yield _words_of(token)
         elif token.type in {"softbreak", "hardbreak"}:
             yield " "
+
+
+def _words_of(image: Token) -> str:
+    """Return the words that describe an image in a text."""
+    return "".join(_visible(image.children or []))
 
 
 # --- the parser's rules --------------------------------------------------------
@@ -233,22 +261,23 @@ def _place_headings(state: StateCore) -> None:
 
 
 def _link_images(state: StateCore) -> None:
-    """Replace each image by a link to it, or by its words where it stands in a link."""
+    """Replace each image that is not shown by a link to it, or by its words in another link."""
+    images = state.env.get("images", {})
     for token in state.tokens:
         if token.type == "inline" and any(child.type == "image" for child in token.children or []):
-            token.children = list(_without_images(token.children or []))
+            token.children = list(_with_images(token.children or [], images))
 
 
-def _without_images(tokens: Sequence[Token]) -> Iterator[Token]:
+def _with_images(tokens: Sequence[Token], images: Mapping[str, Shown]) -> Iterator[Token]:
     depth = 0
     for token in tokens:
         depth += token.nesting if token.type in {"link_open", "link_close"} else 0
-        if token.type != "image":
+        address = str(token.attrGet("src") or "")
+        if token.type != "image" or address in images:
             yield token
             continue
-        address = str(token.attrGet("src") or "")
-        words = Token("text", "", 0, content=token.content or address)
-        if depth:
+        words = Token("text", "", 0, content=_words_of(token) or address)
+        if depth or address.startswith(ASSET_SCHEME):
             yield words
         else:
             yield Token("link_open", "a", 1, attrs={"href": address})
@@ -256,11 +285,45 @@ def _without_images(tokens: Sequence[Token]) -> Iterator[Token]:
             yield Token("link_close", "a", -1)
 
 
+def _image(
+    _renderer: object,
+    tokens: Sequence[Token],
+    index: int,
+    _options: object,
+    env: Mapping[str, Any],
+) -> str:
+    token = tokens[index]
+    image: Shown = env["images"][str(token.attrGet("src"))]
+    words = escape(_words_of(token) or image.alt)
+    return (
+        f'<img src="{escape(image.address)}" alt="{words}" width="{image.width}" '
+        f'height="{image.height}" loading="lazy" decoding="async">'
+    )
+
+
 def _align_by_class(state: StateCore) -> None:
     """Say a cell's alignment by a class: a strict policy lets no style attribute through."""
     for token in state.tokens:
         if token.type in {"th_open", "td_open"} and "style" in token.attrs:
             token.attrSet("class", _ALIGNMENTS[str(token.attrs.pop("style"))])
+
+
+def _set_formula(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    token = tokens[index]
+    return as_mathml(token.content, block=token.markup == "$$") or (
+        f"<code>{escape(token.content.strip(), quote=False)}</code>"
+    )
+
+
+def _set_block(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    mathml = as_mathml(tokens[index].content, block=True)
+    if not mathml:
+        return _code_block(tokens[index].content.strip(), "tex")
+    return f'<div class="math" tabindex="0">{mathml}</div>\n'
 
 
 def _info(token: Token) -> tuple[str, list[str]]:
@@ -304,52 +367,14 @@ def _code_block(code: str, language: str, kind: str = "", proof: str = "") -> st
     head = f'<div class="code-head">{escape(language[:40]) or "code"}{ran}</div>'
     return (
         f'<div class="code{kind}">{head}'
-        f'<pre tabindex="0"><code>{_highlighted(code, language)}</code></pre></div>\n'
+        f'<pre tabindex="0"><code>{highlighted(code, language)}</code></pre></div>\n'
     )
-
-
-def _highlighted(code: str, language: str) -> str:
-    """Return code as HTML, its kinds of words marked by the short classes of `_CODE_CLASSES`."""
-    if language not in _languages() or language == "output" or len(code) > HIGHLIGHT_LIMIT:
-        return escape(code, quote=False)
-    parts: list[str] = []
-    run: list[str] = []
-    current = ""
-    # A lexer of its own for each call: some keep state while they work.
-    for kind, text in get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(code):
-        name = _class_of(kind)
-        if name != current and not text.isspace():
-            parts.append(_marked("".join(run), current))
-            run, current = [], name
-        run.append(text)
-    parts.append(_marked("".join(run), current))
-    return "".join(parts)
-
-
-def _marked(text: str, name: str) -> str:
-    safe = escape(text, quote=False)
-    return f'<span class="{name}">{safe}</span>' if name and text else safe
-
-
-@functools.cache
-def _class_of(kind: _TokenType) -> str:
-    for ancestor in reversed(kind.split()):
-        if ancestor in _CODE_CLASSES:
-            return _CODE_CLASSES[ancestor]
-    return ""
-
-
-@functools.cache
-def _languages() -> frozenset[str]:
-    """The names that Pygments knows: asking it for another one searches every plugin."""
-    lexers = get_all_lexers(plugins=False)
-    return frozenset(alias for _, aliases, _, _ in lexers for alias in aliases)
 
 
 def dialect() -> MarkdownIt:
     """Return a new parser of the Markdown that the bank is written in, without rules of a page."""
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    return parser.enable(["table", "strikethrough"])
+    return parser.enable(["table", "strikethrough"]).use(formulas_plugin)
 
 
 def _make_parser() -> MarkdownIt:
@@ -358,9 +383,14 @@ def _make_parser() -> MarkdownIt:
         parser.core.ruler.push(rule.__name__, rule)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _fence)
+    parser.add_render_rule("image", _image)
+    parser.add_render_rule("math_inline", _set_formula)
+    parser.add_render_rule("math_inline_double", _set_formula)
+    parser.add_render_rule("math_block", _set_block)
     parser.add_render_rule("table_open", lambda *_: '<div class="table" tabindex="0"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return parser
 
 
 _parser = _make_parser()
+_plain_parser = dialect()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import (
+    Asset,
     Base,
     ImportWarning,
     Provenance,
@@ -19,12 +20,14 @@ from cms.models import (
     ReleaseCounter,
     User,
 )
+from cms.services.assets import upload
 from cms.services.corrections import open_correction
 from cms.services.deciding import accept
 from cms.services.publishing import publish
 from cms.services.questions import create
 from cms.services.tags import resolve
 from cms.vocabulary import CorrectionKind, Difficulty
+from tests.formats.pictures import DRAWING
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 # The name of a site, a tag or a person may hold it, and nothing of it may do anything.
@@ -68,6 +71,15 @@ def make_published(session: Session, stem: str = "What is a view?", **fields: An
     assert result.published == [question]
     session.commit()
     return question
+
+
+def make_asset(
+    session: Session, data: bytes = DRAWING, *, alt: str = "", at: datetime = AT
+) -> Asset:
+    """An image in the bank, committed."""
+    asset = upload(session, data, alt=alt, by=None, at=at)
+    session.commit()
+    return asset
 
 
 def make_warning(

@@ -17,13 +17,15 @@ from cms.formats import FORMATS
 from cms.formats.item import Upload
 from cms.models import AuditEvent, Base, ImportBatch, Publication, Question
 from cms.services import search
+from cms.services.assets import find_asset
 from cms.services.imports.import_undo import undo_import
 from cms.services.imports.importing import apply, plan_file
 from cms.services.publishing import publish
 from cms.services.questions import save
 from cms.vocabulary import Role
 from tests.conftest import add_user
-from tests.factories import AT, content, make_question, make_warning
+from tests.factories import AT, content, make_asset, make_published, make_question, make_warning
+from tests.formats.pictures import DRAWING
 
 
 def test_the_head_of_the_history_equals_the_models(app: Flask) -> None:
@@ -190,3 +192,22 @@ def test_a_purge_may_take_the_text_out_of_an_event(session: Session) -> None:
     session.execute(update(AuditEvent).values(data={"purged": True}))
     session.commit()
     assert all(data == {"purged": True} for data in session.scalars(select(AuditEvent.data)))
+
+
+def test_a_bank_of_the_version_before_takes_images_again(app: Flask) -> None:
+    with app.app_context():
+        with Session(db.engine) as session:
+            asset = make_asset(session)
+            make_published(session, body=f"![A red box](asset:{asset.name})")
+        flask_migrate.downgrade(revision="0006")
+        assert "asset" not in inspect(db.engine).get_table_names()
+        flask_migrate.upgrade()
+        with Session(db.engine) as session:
+            again = make_asset(session)
+            question = session.scalars(select(Question)).one()
+            assert again.name in question.answers[0].body
+            publish(session, [question], by=None, at=AT)
+            changed = content(question.stem, f"![A box](asset:{again.name})")
+            save(session, question, changed, seen_version=1, by=None, at=AT)
+            assert publish(session, [question], by=None, at=AT).refused == []
+            assert find_asset(session, again.name, public=True).data == DRAWING

@@ -19,15 +19,16 @@ _NAMES_SHOWN = 5
 def packed_folder(path: Path, folder: Folder) -> Upload | None:
     """Return a folder's files as the archive that a format reads; None if it has none of them.
 
-    Subfolders stay out: each is a bank of its own, if it is one.
+    Subfolders stay out, but for what the format keeps there: each is a bank of its own, if it
+    is one.
 
     :raises InvalidInput: if a file cannot be read
     """
     found = {each for pattern in folder.files for each in path.glob(pattern) if each.is_file()}
-    if not found:
+    if not any(each.parent == path for each in found):
         return None
     try:
-        files = ((each.name, each.read_bytes()) for each in sorted(found))
+        files = ((each.relative_to(path).as_posix(), each.read_bytes()) for each in sorted(found))
         return Upload(path.resolve().name, b"".join(packed(files)))
     except OSError as error:
         raise InvalidInput(f"{error.filename} cannot be read: {error.strerror}.") from error
@@ -65,14 +66,16 @@ def _unpack(archive: zipfile.ZipFile, staging: Path) -> None:
     """Unpack our own archive; one from outside would need `cms.formats.archive.Archive`."""
     staging.mkdir()
     for info in archive.infolist():
-        (staging / info.filename).write_bytes(archive.read(info))
+        target = staging / info.filename
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(archive.read(info))
 
 
 def _replace(path: Path, staging: Path, folder: Folder) -> None:
     """Put the new files into a folder in the place of those that an earlier export wrote."""
     held = packed_folder(path, folder)
     replaceable, removable = folder.owned(held) if held else (frozenset(), frozenset())
-    new = {each.name for each in staging.iterdir()}
+    new = {each.relative_to(staging).as_posix() for each in staging.rglob("*") if each.is_file()}
     foreign = sorted(name for name in new - replaceable if (path / name).exists())
     if foreign:
         others = len(foreign) - _NAMES_SHOWN
@@ -83,6 +86,7 @@ def _replace(path: Path, staging: Path, folder: Folder) -> None:
             "or export to another folder."
         )
     for name in sorted(new - {folder.record}):
+        (path / name).parent.mkdir(exist_ok=True)
         (staging / name).replace(path / name)
     for name in removable - new:
         (path / name).unlink()

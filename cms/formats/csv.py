@@ -57,6 +57,7 @@ COLUMNS: dict[str, frozenset[str]] = {
 }
 DROPS = frozenset(
     {
+        "assets",
         "answers[0].uid",
         "answers[0].label",
         "answers.applies_to",

@@ -18,7 +18,9 @@ from bs4 import BeautifulSoup, Tag
 from markdown_it.token import Token
 from markdownify import BACKSLASH, MarkdownConverter
 
+from cms.formats.htmlformulas import mark_formulas, written_formula
 from cms.formats.item import ASSET_PATTERN
+from cms.formulas import INLINE_FORMULAS
 from cms.markup import dialect
 
 # How Markdown of the bank refers to an image that it keeps.
@@ -80,15 +82,39 @@ def _image(
     return f'<img src="{escape(address)}" alt="{words}">' if address else words
 
 
+# Anki's and Moodle's MathJax would set what stands between these, whatever it is.
+_DELIMITER = re.compile(r"\\(?=[()\[\]])")
+
+
+def _text(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    return _DELIMITER.sub(r"\\<span></span>", escape(tokens[index].content, quote=False))
+
+
+def _formula(
+    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+) -> str:
+    token = tokens[index]
+    tex = escape(token.content.strip(), quote=False)
+    if token.type == "math_block":
+        return f"<p>\\[{tex}\\]</p>\n"
+    return f"\\[{tex}\\]" if token.markup == "$$" else f"\\({tex}\\)"
+
+
 _parser = dialect()
 _parser.add_render_rule("fence", _fence)
 _parser.add_render_rule("code_block", _fence)
 _parser.add_render_rule("image", _image)
+_parser.add_render_rule("text", _text)
+for _type in (*INLINE_FORMULAS, "math_block"):
+    _parser.add_render_rule(_type, _formula)
 
 
 def to_markdown(html: str, asset: AssetOf = lambda _address: "") -> str:
     """Return HTML as Markdown; `asset` turns an image's address into what the bank calls it."""
     soup = BeautifulSoup(_cleaner.clean(html), "html.parser")
+    mark_formulas(soup)
     return _Converter(asset).convert_soup(soup).strip()
 
 
@@ -103,6 +129,9 @@ class _Converter(MarkdownConverter):
         words = str(el.get("alt") or "")
         address = self._asset(str(el.get("src") or ""))
         return f"![{words}]({address})" if address else words
+
+    def convert_tex(self, el: Tag, _text: str, **_: object) -> str:
+        return written_formula(el)
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         if "_inline" in parent_tags:

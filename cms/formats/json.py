@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from cms.errors import UnreadableFile
+from cms.formats.assets import Wanted
 from cms.formats.checks import (
     Fault,
     Gate,
@@ -20,10 +22,13 @@ from cms.formats.checks import (
 from cms.formats.encoding import opening, utf8
 from cms.formats.format import Format
 from cms.formats.item import (
+    AssetItem,
+    AssetName,
     BankItem,
     DeckItem,
     Export,
     Item,
+    Line,
     Number,
     Reading,
     Row,
@@ -52,6 +57,15 @@ class BankFile(Struct, kw_only=True, forbid_unknown_fields=True):
     decks: list[DeckItem] = []
     questions: list[Item]
     withdrawn: list[TombstoneItem] | UnsetType = UNSET
+    assets: list[AssetItem] = []
+
+
+class AssetLine(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of JSONL that is an image; `asset` is its name."""
+
+    asset: AssetName
+    data: bytes
+    alt: Line = ""
 
 
 class TombstoneLine(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,6 +102,7 @@ def read(upload: Upload) -> Reading:
         tags=head.tags,
         decks=head.decks,
         notes=withdrawn_note(0 if head.withdrawn is UNSET else len(head.withdrawn)),
+        assets=head.assets,
     )
 
 
@@ -194,9 +209,13 @@ def _pieces(export: Export) -> Iterator[bytes]:
     yield encode(export.bank)
     yield from _listed(b"tags", map(encode, export.tags))
     yield from _listed(b"decks", map(encode, export.decks))
-    yield from _listed(b"questions", (entry.document for entry in export.entries))
+    wanted = Wanted(export)
+    yield from _listed(b"questions", (entry.document for entry in wanted.entries()))
     if export.withdrawn is not None:
         yield from _listed(b"withdrawn", map(encode, export.withdrawn))
+    images = map(encode, wanted.items())
+    if (first := next(images, None)) is not None:
+        yield from _listed(b"assets", chain([first], images))
     yield b"}\n"
 
 
@@ -227,11 +246,11 @@ def detect_lines(upload: Upload) -> bool:
 def read_lines(upload: Upload) -> Reading:
     """Read JSONL, a line at a time."""
     reading = Reading(rows=())
-    reading.rows = _line_rows(utf8(upload), reading.notes)
+    reading.rows = _line_rows(utf8(upload), reading)
     return reading
 
 
-def _line_rows(data: bytes, notes: list[str]) -> Iterator[Row]:
+def _line_rows(data: bytes, reading: Reading) -> Iterator[Row]:
     gate = Gate("{}, $.{}".format)
     withdrawn = 0
     for number, line in enumerate(io.BytesIO(data), start=1):
@@ -243,20 +262,24 @@ def _line_rows(data: bytes, notes: list[str]) -> Iterator[Row]:
             if isinstance(value, dict) and "withdrawn" in value:
                 convert(value, TombstoneLine)
                 withdrawn += 1
+            elif isinstance(value, dict) and "asset" in value:
+                image = convert(value, AssetLine)
+                reading.assets.append(AssetItem(name=image.asset, data=image.data, alt=image.alt))
             else:
                 yield gate.row(place, convert(value, Item))
         except JSONFault as fault:
             yield Row(f"{place}, {fault.place.removeprefix('line 1, ')}", error=fault.problem)
-    notes += withdrawn_note(withdrawn)
+    reading.notes += withdrawn_note(withdrawn)
 
 
 def write_lines(export: Export) -> Iterator[bytes]:
-    """Write JSONL: questions in the order of the export, then tombstones."""
+    """Write JSONL: questions in the order of the export, then tombstones, then images."""
     return gathered(_lines(export))
 
 
 def _lines(export: Export) -> Iterator[bytes]:
-    for entry in export.entries:
+    wanted = Wanted(export)
+    for entry in wanted.entries():
         yield entry.document + b"\n"
     for tombstone in export.withdrawn or ():
         line = TombstoneLine(
@@ -266,6 +289,9 @@ def _lines(export: Export) -> Iterator[bytes]:
             merged_into=tombstone.merged_into,
         )
         yield msgspec.json.encode(line) + b"\n"
+    for item in wanted.items():
+        image = AssetLine(asset=item.name, data=item.data, alt=item.alt)
+        yield msgspec.json.encode(image) + b"\n"
 
 
 def withdrawn_note(count: int) -> list[str]:
@@ -285,7 +311,7 @@ JSON = Format(
     read=read,
     write=write,
 )
-# A line holds a question, so nothing tells of the bank: its title, its decks, or what a
+# A line holds a question or an image, so nothing tells of the bank: its title, its decks, or what a
 # tag is called beyond its path. A full JSON export has them.
 JSONL = Format(
     name="jsonl",

@@ -1,6 +1,7 @@
 """The tables. `from cms.models import Question` is the way in; nothing here knows Flask."""
 
 from cms.models.accounts import LoginAttempt, LoginSession, OneTimeLink, User
+from cms.models.assets import Asset, PublicationAsset, QuestionAsset
 from cms.models.audit import AuditEvent
 from cms.models.base import Base, new_uid
 from cms.models.bulk import BulkOperation, BulkRow
@@ -32,6 +33,7 @@ from cms.models.teamwork import Autosave, Comment, Notification, Presence
 
 __all__ = [
     "Answer",
+    "Asset",
     "AuditEvent",
     "Autosave",
     "Base",
@@ -56,12 +58,14 @@ __all__ = [
     "Presence",
     "Provenance",
     "Publication",
+    "PublicationAsset",
     "PublicationTag",
     "PublishedCorrection",
     "PublishedDeck",
     "PublishedDeckMember",
     "PublishedTag",
     "Question",
+    "QuestionAsset",
     "Release",
     "ReleaseCounter",
     "Revision",

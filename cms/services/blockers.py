@@ -7,8 +7,9 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from cms.formats.item import Content
-from cms.models import Answer, ImportWarning, Question, Revision, User
+from cms.models import Answer, ImportWarning, Question, QuestionAsset, Revision, User
 from cms.services.addresses import slug_owners
+from cms.services.assets import image_faults
 from cms.services.permissions import needs_another
 from cms.services.rewriting import numbered_contents
 from cms.services.warnings import damaged_in, is_open
@@ -35,12 +36,13 @@ def reasons(
     found: dict[int, list[str]] = defaultdict(list)
     newest = [each for each in questions if numbers[each.id] == each.latest_number]
     earlier = [each for each in questions if numbers[each.id] != each.latest_number]
-    contents = {}
+    contents: dict[int, Content] = {}
     if earlier:
         contents = numbered_contents(session, {each.id: numbers[each.id] for each in earlier})
         _blame_earlier(session, found, earlier, contents)
     _blame_state(found, questions, numbers)
     _blame_newest(session, found, newest)
+    _blame_images(session, found, newest, contents)
     if not acknowledged:
         open_now = with_open_warnings(session, [each.id for each in newest])
         for key in open_now | damaged_in(session, contents):
@@ -116,6 +118,23 @@ def _blame_earlier(
             found[question.id].append(
                 f"Its address ‘{content.slug}’ is another question's by now. Choose another."
             )
+
+
+def _blame_images(
+    session: Session,
+    found: dict[int, list[str]],
+    newest: Sequence[Question],
+    earlier: Mapping[int, Content],
+) -> None:
+    """Look into the texts of those questions alone that ever named an image."""
+    statement = select(QuestionAsset.question_id).distinct()
+    keys = [each.id for each in newest] + list(earlier)
+    illustrated = set(session.scalars(statement.where(QuestionAsset.question_id.in_(keys))))
+    numbers = {each.id: each.latest_number for each in newest if each.id in illustrated}
+    texts = numbered_contents(session, numbers) if numbers else {}
+    texts |= {key: earlier[key] for key in illustrated & earlier.keys()}
+    for key, faults in image_faults(session, texts).items():
+        found[key] += faults
 
 
 def _blame_text(found: list[str], has_stem: bool, has_answer: bool) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only, selectinload
 
 from cms.errors import NotFound
+from cms.formats.assets import without_names
 from cms.formats.item import AnswerItem, Content, SourceItem
 from cms.models import Answer, Question, Revision, Source
 from cms.services.terms import index_text
@@ -151,7 +152,7 @@ def searchable(content: Content) -> str:
     parts = [content.stem, content.context]
     for answer in content.answers:
         parts += (answer.label, answer.body)
-    return index_text(parts)
+    return index_text(map(without_names, parts))
 
 
 def with_tag_slugs(content: Content, slugs: Mapping[str, str]) -> Content:

@@ -14,6 +14,7 @@ from cms.formats.checks import faults as content_faults
 from cms.formats.item import Content, CorrectionItem, Item, SourceItem
 from cms.formats.normalizing import normalized
 from cms.models import Correction, Question, User
+from cms.services.assets import note_uses
 from cms.services.audit import record
 from cms.services.content import revision_content, source_rows
 from cms.services.inbox import notify
@@ -113,6 +114,8 @@ def open_correction(
     )
     session.add(correction)
     session.flush()
+    said = "\n".join((item.claim, item.explanation, item.fix, correction.proposed or ""))
+    note_uses(session, [(question.id, said)])
     record(
         session,
         by=by,

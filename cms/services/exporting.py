@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, exists, func, select
@@ -38,6 +39,7 @@ from cms.models import (
     question_tag,
 )
 from cms.services import search
+from cms.services.assets import asset_of
 from cms.services.chunks import CHUNK
 from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
 from cms.services.decks import deck_item
@@ -112,6 +114,7 @@ def export_shelf(
         tags=_published_tags(session),
         decks=_published_decks(session, selection, deck),
         withdrawn=_withdrawn(session, selection, deck),
+        asset=partial(asset_of, session),
         options=options or {},
     )
     total = session.scalar(select(func.count()).select_from(selected.subquery())) or 0
@@ -165,6 +168,7 @@ def export_drafts(
                 select(Deck).order_by(Deck.id).options(selectinload(Deck.members))
             )
         ],
+        asset=partial(asset_of, session),
         options=options or {},
     )
     total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0

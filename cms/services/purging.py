@@ -24,6 +24,7 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services import shelf
+from cms.services.assets import drop_orphans, names_of
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import decode
@@ -78,7 +79,10 @@ def purge(
     _hush_moves(session, question)
     _hush_audit(session, question)
     _hush_rows(session, question, stems)
+    images = names_of(session, question)
     _delete(session, question)
+    for some in chunks(drop_orphans(session, images, by=by, at=at)):
+        _mark(session, AuditEvent.object.in_([f"asset:{name}" for name in some]))
     record(
         session,
         by=by,

@@ -21,6 +21,7 @@ from cms.models import Answer, Change, Correction, Question, Revision, Tag, User
 from cms.services import news
 from cms.services.addresses import RESERVED, free_slug, slug_owners
 from cms.services.aliases import current_uids, living_uids
+from cms.services.assets import note_uses
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.content import (
@@ -394,4 +395,5 @@ def _append(
         batch_id=batch_id,
     )
     session.add(revision)
+    note_uses(session, [(question.id, revision.content)])
     return revision

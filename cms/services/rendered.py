@@ -13,11 +13,14 @@ from datetime import datetime
 from msgspec import Struct
 
 from cms.formats.item import AnswerItem, CorrectionItem, Item, SourceItem
-from cms.markup import plain_text, render, render_inline, summarize
+from cms.markup import Shown, plain_text, render, render_inline, summarize
 from cms.vocabulary import CorrectionKind
 
 Proofs = Mapping[str, Mapping[str, str]]
 """What a page says of samples that ran and passed: words by the sample's hash, by answer uid."""
+
+Images = Mapping[str, Shown]
+"""The images that texts may show, by their addresses there."""
 
 
 class RenderedAnswer(Struct, kw_only=True):
@@ -57,22 +60,23 @@ class Rendered(Struct, kw_only=True):
     short: int | None
 
 
-def render_item(item: Item, proofs: Proofs | None = None) -> Rendered:
+def render_item(item: Item, proofs: Proofs | None = None, images: Images | None = None) -> Rendered:
     """Render a question for the shelf. Its answers have uids, its corrections numbers.
 
-    A proof of code that the text no longer holds is left out.
+    A proof of code that the text no longer holds is left out. An image that is
+    not in `images` is its words.
 
     :raises ValueError: when a text is too long to be rendered
     """
     known = proofs or {}
     return Rendered(
         stem=render_inline(item.stem),
-        context=render(item.context, anchor="context"),
+        context=render(item.context, anchor="context", images=images),
         answers=[
-            _render_answer(answer, f"answer-{position}", known.get(answer.uid or "", {}))
+            _render_answer(answer, f"answer-{position}", known.get(answer.uid or "", {}), images)
             for position, answer in enumerate(item.answers, start=1)
         ],
-        corrections=[render_correction(correction) for correction in item.corrections],
+        corrections=[render_correction(correction, images) for correction in item.corrections],
         short=next((i for i, a in enumerate(item.answers) if a.label.casefold() == "short"), None),
     )
 
@@ -87,17 +91,21 @@ def reads_the_same(item: Item, held: Item) -> bool:
     )
 
 
-def _render_answer(answer: AnswerItem, anchor: str, proofs: Mapping[str, str]) -> RenderedAnswer:
+def _render_answer(
+    answer: AnswerItem, anchor: str, proofs: Mapping[str, str], images: Images | None
+) -> RenderedAnswer:
     return RenderedAnswer(
         uid=answer.uid or "",
         label=answer.label,
-        html=render(answer.body, anchor=anchor, proofs=proofs),
+        html=render(answer.body, anchor=anchor, proofs=proofs, images=images),
         applies_to=answer.applies_to,
         sources=answer.sources,
     )
 
 
-def render_correction(correction: CorrectionItem) -> RenderedCorrection:
+def render_correction(
+    correction: CorrectionItem, images: Images | None = None
+) -> RenderedCorrection:
     """Render one erratum, which has its number.
 
     :raises ValueError: when a text is too long to be rendered
@@ -106,9 +114,9 @@ def render_correction(correction: CorrectionItem) -> RenderedCorrection:
     return RenderedCorrection(
         number=number,
         kind=correction.kind,
-        claim=render(correction.claim, anchor=f"claim-{number}"),
-        explanation=render(correction.explanation, anchor=f"explanation-{number}"),
-        fix=render(correction.fix, anchor=f"fix-{number}"),
+        claim=render(correction.claim, anchor=f"claim-{number}", images=images),
+        explanation=render(correction.explanation, anchor=f"explanation-{number}", images=images),
+        fix=render(correction.fix, anchor=f"fix-{number}", images=images),
         sources=correction.sources,
         decided_at=correction.decided_at,
         answer=correction.answer,

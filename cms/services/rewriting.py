@@ -32,6 +32,7 @@ from cms.models import (
     question_tag,
 )
 from cms.services.aliases import living_uids
+from cms.services.assets import note_uses
 from cms.services.chunks import chunks
 from cms.services.content import LinkCheck, LinkChecks, derived, source_values
 from cms.services.warnings import settle_all
@@ -115,7 +116,8 @@ def rewrite(
         return
     _put_tags(session, changes)
     _put_answers(session, [each for each in changes if each.before.answers != each.after.answers])
-    revisions, events = [], []
+    revisions: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     for change in changes:
         question, content = change.question, change.after
         release = live.get(question.id)
@@ -153,6 +155,7 @@ def rewrite(
             }
         )
     session.execute(insert(Revision), revisions)
+    note_uses(session, ((each["question_id"], each["content"]) for each in revisions))
     session.execute(insert(AuditEvent), events)
     session.flush()
     settle_all(

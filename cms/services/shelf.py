@@ -11,11 +11,13 @@ from msgspec.structs import asdict
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from cms.formats.assets import names_in
 from cms.formats.item import Content, Item
 from cms.models import (
     Change,
     Provenance,
     Publication,
+    PublicationAsset,
     PublicationTag,
     PublishedTag,
     Question,
@@ -27,13 +29,14 @@ from cms.models import (
 )
 from cms.services import deckmembers
 from cms.services.aliases import all_tag_slugs, heads_of
+from cms.services.assets import put_public, shown_images
 from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
 from cms.services.content import searchable, with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
 from cms.services.provenance import provenance_item
-from cms.services.rendered import Proofs, reads_the_same, render_item, summary_of
+from cms.services.rendered import Images, Proofs, reads_the_same, render_item, summary_of
 from cms.services.spelling import WordCount, count_words
 from cms.services.verify.samples import proofs
 from cms.text import title_key
@@ -96,7 +99,8 @@ def withdraw(
         )
         words.take(_search_texts(session, ids))
         deckmembers.leave(session, release, ids)
-        session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
+        for table in (PublicationAsset, PublicationTag):
+            session.execute(delete(table).where(table.publication_id.in_(ids)))
         session.execute(delete(Publication).where(Publication.id.in_(ids)))
         merged = {
             question.uid: question.merged_into.uid if question.merged_into else None
@@ -177,9 +181,10 @@ def _refresh_chunk(
         for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
     }
     runs = proofs(session, ids)
-    publications: list[dict[str, Any]] = []
+    items: list[tuple[int, Item]] = []
     tagged: dict[str, set[str]] = {}
     parts: dict[str, list[str]] = {}
+    former: dict[str, Item | None] = {}
     for row in rows:
         before = held.get(row.uid)
         was = msgspec.json.decode(before.document, type=Item) if before else None
@@ -197,9 +202,20 @@ def _refresh_chunk(
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
         parts[row.uid] = changed_parts(was, item) if was else []
-        publications.append(
-            _publication(item, before and before.id, was, runs.get(row.id, {}), anew=anew)
+        items.append((row.id, item))
+        former[row.uid] = was
+    images = shown_images(session, [name for _, item in items for name in names_in(item)])
+    publications = [
+        _publication(
+            item,
+            held[item.uid].id if item.uid in held else None,
+            former[item.uid or ""],
+            runs.get(id, {}),
+            images,
+            anew=anew,
         )
+        for id, item in items
+    ]
     remade = [row for row in publications if "search_text" in row]
     words.take(_search_texts(session, [row["id"] for row in remade if "id" in row]))
     words.add(row["search_text"] for row in remade)
@@ -210,6 +226,7 @@ def _refresh_chunk(
         ).all()
     )
     touched |= _put_tags(session, publications, tagged, placed)
+    put_public(session, placed, [item for _, item in items], images)
     _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
     put_corrections(session, rows, corrections, release)
     session.execute(delete(Withdrawal).where(Withdrawal.uid.in_(uids)))
@@ -230,7 +247,13 @@ def _refresh_chunk(
 
 
 def _publication(
-    item: Item, held_id: int | None, held: Item | None, proofs: Proofs, *, anew: bool
+    item: Item,
+    held_id: int | None,
+    held: Item | None,
+    proofs: Proofs,
+    images: Images,
+    *,
+    anew: bool,
 ) -> dict[str, Any]:
     """Return the row of an item, with the id of the one that is held.
 
@@ -256,7 +279,7 @@ def _publication(
     return row | {
         "stem": item.stem,
         "summary": summary_of(item),
-        "html": msgspec.json.encode(render_item(item, proofs)).decode(),
+        "html": msgspec.json.encode(render_item(item, proofs, images)).decode(),
         "search_text": searchable(item),
         "corrections": len(item.corrections),
     }

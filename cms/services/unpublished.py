@@ -6,9 +6,11 @@ from msgspec.structs import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
+from cms.formats.assets import names_in
 from cms.formats.item import CorrectionItem, Item
 from cms.models import Correction, Question
 from cms.services.aliases import tag_slugs
+from cms.services.assets import DESK, shown_images
 from cms.services.content import content_of, with_tag_slugs
 from cms.services.errata import correction_item
 from cms.services.reading import PublicQuestion
@@ -37,7 +39,11 @@ def as_public(session: Session, question: Question) -> tuple[PublicQuestion, set
         stem=question.stem,
         difficulty=question.difficulty,
         tags=item.tags,
-        rendered=render_item(item, proofs(session, [question.id]).get(question.id)),
+        rendered=render_item(
+            item,
+            proofs(session, [question.id]).get(question.id),
+            shown_images(session, names_in(item), DESK),
+        ),
         document="",
         updated_at=question.updated_at,
     )

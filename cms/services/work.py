@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cms.models.engine import reading
-from cms.services import duplicates, figures
+from cms.services import assets, duplicates, figures
 from cms.services.imports.import_jobs import plan_batch, undo_batch, write_batch
 from cms.services.imports.uploads import PLAN, UNDO, WRITE
 from cms.services.jobs import Handler
@@ -27,11 +27,12 @@ HANDLERS: Mapping[str, Handler] = {
 def tidy(engine: Engine, *, at: datetime) -> bool:
     """Do a little of what nobody asked for and somebody may need.
 
-    It counts a large bank whose figures are out of date, and finds likely duplicates.
+    It counts a large bank whose figures are out of date, finds likely duplicates, and deletes
+    images that no question has shown for days.
     Returns whether there was something to do. It is no job: whatever a worker
     that died has left undone, the next one finds just as well.
     """
-    return _count(engine, at=at) or _find_duplicates(engine, at=at)
+    return _count(engine, at=at) or _find_duplicates(engine, at=at) or _sweep_assets(engine, at=at)
 
 
 def _count(engine: Engine, *, at: datetime) -> bool:
@@ -51,3 +52,11 @@ def _find_duplicates(engine: Engine, *, at: datetime) -> bool:
             return False
     with Session(engine) as session, session.begin():
         return duplicates.find_some(session, at=at) > 0
+
+
+def _sweep_assets(engine: Engine, *, at: datetime) -> bool:
+    with reading(), Session(engine) as session:
+        if not assets.has_unused(session, at=at):
+            return False
+    with Session(engine) as session, session.begin():
+        return assets.sweep(session, at=at) > 0

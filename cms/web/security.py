@@ -45,6 +45,8 @@ READ_ONLY_POSTS = frozenset({"/admin/questions/preview", "/admin/decks/preview"}
 READ_FIRST_POST = re.compile(r"/admin/questions/[0-9]+/presence")
 # The form that Werkzeug reads as a whole, whatever MAX_FORM_MEMORY_SIZE and MAX_FORM_PARTS say.
 URLENCODED = "application/x-www-form-urlencoded"
+# What a page of the desk shows again with every preview; its address says what it holds.
+KEPT_PRIVATELY = "desk_images.image"
 # Its address holds a secret.
 LINK_ENDPOINT = "auth.link"
 
@@ -121,6 +123,8 @@ def add_headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
     if not is_public(request) or response.status_code >= 500:
         response.headers["Cache-Control"] = "no-store"
+    if request.endpoint == KEPT_PRIVATELY and response.status_code in {200, 304}:
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     return response
 
 

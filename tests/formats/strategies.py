@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from cms.formats import Format
+from cms.formats.assets import asset_item
 from cms.formats.checks import problems
 from cms.formats.item import (
     AnswerItem,
@@ -28,6 +29,7 @@ from cms.formats.item import (
 from cms.formats.normalizing import normalized
 from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
+from tests.formats.pictures import DRAWING, ENDINGS, picture_of
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -37,6 +39,7 @@ _PIECES = (
     *("\n", "\n\n", "\\", "\\n", "{", "}", "[", "]", "~", "#", ":", "::", "---", "```", "<b>"),
     *("</script><script>alert(1)</script>", "]]>", "&amp;", "&", "?", "%00", "\u2028", "\u00a0"),
     *("﻿", "\u200b", "é", "e\u0301", "😀", "漢", "\u202e", "$x$", "NULL", "TRUE", "007", "1/2"),
+    *(f"![words](asset:{'0' * 64}.png)", f"assets/{'0' * 64}.png", "assets/./", "asset:"),
     *("## Answer", "<!-- {} -->", "- item", "1. item", "| a | b |", "Q: x", "//", "x-", "null"),
 )
 any_text = st.lists(
@@ -110,6 +113,16 @@ items = st.builds(
     status=st.just(msgspec.UNSET) | st.sampled_from(Status),
 )
 banks = st.lists(items, max_size=4).filter(lambda bank: not any(map(problems, bank)))
+# Small images of every kind, made once.
+images = st.sampled_from(
+    [asset_item(picture_of(kind, shade=shade)) for kind in ENDINGS for shade in (0, 90)]
+    + [asset_item(DRAWING)]
+)
+assets = st.lists(
+    st.builds(msgspec.structs.replace, images, alt=lines),
+    max_size=3,
+    unique_by=lambda each: each.name,
+)
 tags = st.builds(TagItem, uid=st.none() | uids, slug=tag_paths, name=lines, description=markdown)
 filters = st.builds(
     DeckFilter,

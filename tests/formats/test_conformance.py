@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import subprocess
 import sys
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from cms.errors import InvalidInput, UnreadableFile
 from cms.formats import FORMATS, Format, by_extension, by_name, detect
 from cms.formats.archive import Archive, is_archive, packed
-from cms.formats.item import Item, Upload, stripped
-from tests.formats.strategies import any_text, banks, question, upload, written
+from cms.formats.assets import asset_item, names_in
+from cms.formats.item import AssetItem, Item, Upload, stripped
+from tests.formats.pictures import picture_of
+from tests.formats.strategies import any_text, assets, banks, question, upload, written
 
 ALL = list(FORMATS.values())
 READABLE = [each for each in ALL if each.read]
@@ -89,6 +92,37 @@ def test_what_is_written_is_read_again_but_for_what_is_declared(
     rows = list(format.read(upload(written(format, bank))).rows)
     assert [row.error for row in rows] == [None] * len(bank)
     assert [row.item for row in rows] == [stripped(item, format.drops) for item in bank]
+
+
+def illustrated(bank: list[Item], images: list[AssetItem]) -> list[Item]:
+    """Return a bank whose first answers show an image each, twice as many times as there are."""
+    shown = cycle(images)
+    for item in bank:
+        for answer in item.answers[:1]:
+            answer.body = f"{answer.body}\n\n![a picture](asset:{next(shown).name})"
+    return bank
+
+
+@named(BOTH)
+@given(bank=banks, images=assets.filter(bool))
+def test_images_travel_with_the_questions_that_show_them(
+    format: Format, bank: list[Item], images: list[AssetItem]
+) -> None:
+    assert format.read is not None
+    bank = illustrated(bank, images)
+    held = {each.name: each for each in images}
+    reading = format.read(upload(written(format, bank, asset=held.get)))
+    assert not [row.error for row in reading.rows if row.error]
+    named_in = dict.fromkeys(name for item in bank for name in names_in(item) if name in held)
+    expected = [] if "assets" in format.drops else [held[name] for name in named_in]
+    assert reading.assets == expected
+    assert not reading.notes
+
+
+@named(WRITABLE)
+def test_an_image_that_the_bank_lacks_keeps_nothing_from_being_written(format: Format) -> None:
+    bank = illustrated([question(1)], [asset_item(picture_of())])
+    assert written(format, bank, asset=lambda _name: None)
 
 
 _DIGESTS = """

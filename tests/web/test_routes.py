@@ -32,7 +32,8 @@ from cms.services import (
 from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
-from tests.factories import AT, content, make_published, make_question
+from tests.factories import AT, content, make_asset, make_published, make_question
+from tests.formats.pictures import DRAWING
 
 pytestmark = pytest.mark.each_database
 
@@ -270,6 +271,26 @@ def public_deck(session: Session) -> dict[str, Any]:
     return {"slug": deck(session)["slug"]}
 
 
+def image(session: Session) -> dict[str, Any]:
+    """A drawing that nothing shows, unlike any other."""
+    made = make_asset(session, DRAWING.replace(b"40", str(40 + next(_numbers)).encode()))
+    return {"id": made.id, "name": made.name}
+
+
+def desk_image(session: Session) -> dict[str, Any]:
+    return {"file": image(session)["name"]}
+
+
+def unused_image(session: Session) -> dict[str, Any]:
+    return {"id": image(session)["id"]}
+
+
+def public_image(session: Session) -> dict[str, Any]:
+    name = image(session)["name"]
+    make_published(session, f"Who sees {name}?", body=f"![A box](asset:{name})")
+    return {"name": name}
+
+
 def desk_deck(session: Session) -> dict[str, Any]:
     return {"id": deck(session)["id"]}
 
@@ -331,6 +352,7 @@ ROUTES: dict[str, Route] = {
     "public.corrections": get(ALL),
     "public.corrections_feed": get(ALL),
     "public.correction": get(NONE, fixed(number=1_000)),
+    "public.image": get(ALL, public_image),
     "public.exports": get(ALL),
     "public.export_bank": get(ALL, fixed(extension="json")),
     "public.schema": get(ALL),
@@ -439,6 +461,12 @@ ROUTES: dict[str, Route] = {
     "desk_decks.delete": post(EDITORS_DONE, desk_deck, seen_version="1"),
     "desk_decks.preview": post(DESK, text="what"),
     "desk_decks.lookup": get(DESK),
+    "desk_images.index_view": get(DESK),
+    # An upload without a file is refused with what to do.
+    "desk_images.upload_view": both(DESK, DESK),
+    "desk_images.upload": post(DESK),
+    "desk_images.image": get(DESK, desk_image),
+    "desk_images.delete": post(EDITORS_DONE, unused_image),
     "desk_imports.index_view": get(EDITORS),
     "desk_imports.create_view": both(EDITORS, EDITORS_DONE, text="Q1. What is a view?"),
     "desk_imports.details_view": get(EDITORS, batch),

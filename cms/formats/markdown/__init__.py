@@ -4,7 +4,8 @@
 each heading '## Answer' or '## Answer: <label>'. A comment right below the
 heading holds what else belongs to the answer, as JSON. `bank.yaml` beside the
 questions has the head of the bank and their order, `tags.yaml` and `decks.yaml`
-have what their names say; all three may be absent.
+have what their names say; all three may be absent. Images are files in the
+folder `assets`, and `assets.yaml` describes those that texts do not.
 
 A line of a text that would read as such a heading, or as such a comment, gets
 a backslash in front, and reading takes one away. In Markdown that is the same
@@ -14,8 +15,8 @@ text; inside a fence it shows, because fences decide nothing here.
 from __future__ import annotations
 
 from cms.formats.format import Folder, Format
-from cms.formats.markdown.bank import BANK, DECKS, TAGS, detect, owned, read, write
-from cms.formats.markdown.question import ENDING, question_text
+from cms.formats.markdown.bank import ASSETS, BANK, DECKS, TAGS, detect, owned, read, write
+from cms.formats.markdown.question import ENDING, FOLDER, question_text
 
 __all__ = ["MARKDOWN", "question_text"]
 
@@ -28,5 +29,7 @@ MARKDOWN = Format(
     read=read,
     write=write,
     also=("markdown.zip",),
-    folder=Folder(files=(f"*{ENDING}", BANK, TAGS, DECKS), record=BANK, owned=owned),
+    folder=Folder(
+        files=(f"*{ENDING}", BANK, TAGS, DECKS, ASSETS, f"{FOLDER}/*"), record=BANK, owned=owned
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -10,13 +11,18 @@ from msgspec import UNSET, Struct, UnsetType
 from cms.errors import UnreadableFile
 from cms.formats import strict_yaml
 from cms.formats.archive import Archive, is_archive, packed
+from cms.formats.assets import Wanted, names_in
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode, opening
 from cms.formats.format import Owned
 from cms.formats.item import (
+    ASSET_PATTERN,
+    AssetItem,
+    AssetName,
     BankItem,
     DeckItem,
     Export,
+    Line,
     Reading,
     Row,
     TagItem,
@@ -26,6 +32,7 @@ from cms.formats.item import (
 from cms.formats.json import VERSION, checked_decks, checked_tags, withdrawn_note
 from cms.formats.markdown.question import (
     ENDING,
+    FOLDER,
     looks_like_question,
     may_be_question,
     plain,
@@ -38,7 +45,8 @@ from cms.text import normalize_text, unique_name
 
 T = TypeVar("T")
 
-BANK, TAGS, DECKS = "bank.yaml", "tags.yaml", "decks.yaml"
+BANK, TAGS, DECKS, ASSETS = "bank.yaml", "tags.yaml", "decks.yaml", "assets.yaml"
+_LISTS = frozenset({BANK, TAGS, DECKS, ASSETS})
 
 # Names that no question's file gets: Windows refuses the devices with any ending.
 _RESERVED = frozenset(
@@ -55,6 +63,13 @@ class BankFile(BankItem, kw_only=True, forbid_unknown_fields=True):
     withdrawn: list[TombstoneItem] | UnsetType = UNSET
 
 
+class Description(Struct, kw_only=True, forbid_unknown_fields=True):
+    """In `assets.yaml`, what describes an image where a text does not."""
+
+    name: AssetName
+    alt: Line
+
+
 # --- writing ---------------------------------------------------------------------
 
 
@@ -66,12 +81,20 @@ def write(export: Export) -> Iterator[bytes]:
 def _files(export: Export) -> Iterator[tuple[str, bytes]]:
     names: list[str] = []
     taken = set(_RESERVED)
-    for entry in export.entries:
+    wanted = Wanted(export)
+    for entry in wanted.entries():
         item = entry.item
         name = unique_name(item.slug or item.uid or "question", taken.__contains__)
         taken.add(name)
         names.append(name + ENDING)
         yield names[-1], question_text(item, name).encode()
+    described: list[Description] = []
+    for image in wanted.items():
+        yield f"{FOLDER}/{image.name}", image.data
+        if image.alt:
+            described.append(Description(name=image.name, alt=image.alt))
+    if described:
+        yield ASSETS, _yaml(described)
     if export.tags:
         yield TAGS, _yaml(export.tags)
     if export.decks:
@@ -131,10 +154,14 @@ def read(upload: Upload) -> Reading:
         head = _head(archive)
         tags = checked_tags(_loaded(archive, TAGS, list[TagItem]), f"{TAGS}, $")
         decks = checked_decks(_loaded(archive, DECKS, list[DeckItem]), f"{DECKS}, $")
+        described = _loaded(archive, ASSETS, list[Description])
     except JSONFault as fault:
         raise UnreadableFile(upload.name, fault.problem, place=fault.place) from None
     notes = withdrawn_note(0 if head.withdrawn is UNSET else len(head.withdrawn))
-    return Reading(_rows(archive, head.questions, notes), tags=tags, decks=decks, notes=notes)
+    reading = Reading((), tags=tags, decks=decks, notes=notes)
+    words = {each.name: each.alt for each in described}
+    reading.rows = _rows(archive, head.questions, words, reading)
+    return reading
 
 
 def _head(archive: Archive) -> BankFile:
@@ -182,25 +209,43 @@ def _converted(values: Any, to: type[T], name: str) -> T:
         raise JSONFault(fault.problem, f"{name}, {fault.place}") from None
 
 
-def _rows(archive: Archive, order: list[str], notes: list[str]) -> Iterator[Row]:
-    """Yield the questions in the bank's order, and those that it does not name after them."""
+def _rows(
+    archive: Archive, order: list[str], words: dict[str, str], reading: Reading
+) -> Iterator[Row]:
+    """Yield the questions in the bank's order, and those that it does not name after them.
+
+    What else is to be read of the archive, or said of it, is added to `reading` in the end.
+    """
     gate = Gate()
     questions = {name for name in archive.names if may_be_question(name)}
-    left_out = sorted({*archive.names} - questions - {BANK, TAGS, DECKS})
+    shown: dict[str, None] = {}
+    left_out: list[str] = []
     listed = [name for name in dict.fromkeys(order) if name in questions]
     for name in listed + sorted(questions.difference(listed)):
         try:
             row = _row(gate, archive.read(name))
         except UnreadableFile as error:
             row = Row(_place_of(error), error=error.problem)
-        if row is not None:
-            yield row
-        else:
+        if row is None:
             left_out.append(name)
+            continue
+        if row.item is not None:
+            shown.update(dict.fromkeys(names_in(row.item)))
+        yield row
+    images = [name for name in shown if f"{FOLDER}/{name}" in archive.names]
+    for name in images:
+        try:
+            data = archive.read(f"{FOLDER}/{name}").data
+        except UnreadableFile as error:
+            reading.notes.append(f"The image {name} was left out: {error.problem}")
+        else:
+            reading.assets.append(AssetItem(name=name, data=data, alt=words.get(name, "")))
+    files = {f"{FOLDER}/{name}" for name in images}
+    left_out = sorted({*archive.names} - questions - files - _LISTS) + left_out
     if left_out:
         others = len(left_out) - _NAMES_SHOWN
-        shown = ", ".join(left_out[:_NAMES_SHOWN]) + (f" and {others:,} more" * (others > 0))
-        notes.append(f"Left out, because no question stands there: {shown}.")
+        named = ", ".join(left_out[:_NAMES_SHOWN]) + (f" and {others:,} more" * (others > 0))
+        reading.notes.append(f"Left out, because no question stands there: {named}.")
 
 
 def _row(gate: Gate, upload: Upload) -> Row | None:
@@ -238,10 +283,18 @@ def owned(folder: Upload) -> Owned:
     if BANK in archive.names:
         try:
             listed = _head(archive).questions
-            lists = {BANK, TAGS, DECKS}.intersection(archive.names)
+            lists = set(_LISTS.intersection(archive.names))
         except JSONFault:
             pass  # Whatever this file is, no export of ours wrote it as it stands.
-    return Owned(frozenset(files | lists), frozenset(files.intersection(listed) | lists))
+    images = {name for name in archive.names if _is_image(name)} if listed else set()
+    return Owned(
+        frozenset(files | lists | images), frozenset(files.intersection(listed) | lists | images)
+    )
+
+
+def _is_image(name: str) -> bool:
+    """Whether a file is called as an export calls an image: by its own bytes."""
+    return bool(re.fullmatch(f"{FOLDER}/{ASSET_PATTERN}", name))
 
 
 def _has_uid(archive: Archive, name: str) -> bool:

@@ -14,6 +14,7 @@ from msgspec.structs import fields, replace
 from cms.formats import strict_json, strict_yaml
 from cms.formats.encoding import decode, opening
 from cms.formats.item import (
+    ASSET_PATTERN,
     SLUG_LIMIT,
     SLUG_PATTERN,
     AnswerItem,
@@ -44,6 +45,13 @@ _FIRST = r"(?P<indent>(?:[ \t]*\n)* {0,3})"
 _COMMENT = re.compile(rf"{_FIRST}<!--[ \t]*(?=\{{)")
 _COMMENT_OR_ESCAPED = re.compile(rf"\A{_FIRST}(?P<rest>\\*<!--[ \t]*\{{)")
 _ESCAPED_COMMENT = re.compile(rf"\A{_FIRST}\\(?P<rest>\\*<!--[ \t]*\{{)")
+
+FOLDER = "assets"
+"""Where the images of a bank's folder are."""
+_FILE = re.compile(rf"{FOLDER}/(?P<dots>(?:\./)*)(?P<name>{ASSET_PATTERN})")
+_FILE_OR_REFERENCE = re.compile(
+    rf"(?:(?P<scheme>asset:)|{FOLDER}/(?P<dots>(?:\./)*))(?P<name>{ASSET_PATTERN})"
+)
 
 _WITH_BACKSLASH, _WITHOUT = r"\g<indent>\\\g<rest>", r"\g<indent>\g<rest>"
 
@@ -90,8 +98,32 @@ def _answer_text(answer: AnswerItem) -> str:
     return f"{lines}\n{_escaped(_COMMENT_OR_ESCAPED.sub(_WITH_BACKSLASH, answer.body))}\n"
 
 
+def with_files(text: str) -> str:
+    """Return a text in which images of the bank are those of the folder: 'assets/4f…9c.png'.
+
+    What read like that before gets a './' in the middle, which means the same.
+    """
+    return _FILE_OR_REFERENCE.sub(_as_file, text)
+
+
+def _as_file(found: re.Match[str]) -> str:
+    dots = "" if found["scheme"] else f"./{found['dots']}"
+    return f"{FOLDER}/{dots}{found['name']}"
+
+
+def with_references(text: str) -> str:
+    """Return a text as it was before `with_files`."""
+    return _FILE.sub(_as_reference, text)
+
+
+def _as_reference(found: re.Match[str]) -> str:
+    if not found["dots"]:
+        return f"asset:{found['name']}"
+    return f"{FOLDER}/{found['dots'][2:]}{found['name']}"
+
+
 def _escaped(text: str) -> str:
-    return _HEADING_OR_ESCAPED.sub(_WITH_BACKSLASH, text)
+    return _HEADING_OR_ESCAPED.sub(_WITH_BACKSLASH, with_files(text))
 
 
 def plain(value: Any) -> Any:
@@ -212,4 +244,4 @@ def _comment(text: str, start: int, end: int) -> tuple[AnswerComment, int]:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPED_HEADING.sub(_WITHOUT, text)
+    return with_references(_ESCAPED_HEADING.sub(_WITHOUT, text))

@@ -11,7 +11,14 @@ from cms.formats.item import Reading, Row, Upload
 from cms.models import ImportBatch, ImportRow
 from cms.services.chunks import chunks
 from cms.services.imports.import_undo import undo_import
-from cms.services.imports.importing import CHANGED, reading_of, row_values, source_of, write
+from cms.services.imports.importing import (
+    CHANGED,
+    keep_images,
+    reading_of,
+    row_values,
+    source_of,
+    write,
+)
 from cms.services.imports.planning import Plan, PlannedRow, plan_rows
 from cms.services.imports.uploads import FileHead, head_of
 from cms.services.jobs import Attempt
@@ -30,16 +37,15 @@ def plan_batch(attempt: Attempt) -> None:
     with attempt.reading() as session:
         batch = session.get_one(ImportBatch, id, options=[undefer(ImportBatch.data)])
         name, format, source = batch.file_name, batch.format, ""
+        head = head_of(batch)
         if former is None:
             upload = Upload(name, batch.data or b"")
             found = by_name(format) if format else detect(upload)
             reading = reading_of(upload, found)
             format, source = found.name, source_of(upload, found)
         else:
-            head = head_of(batch)
             reading = Reading(list(_stated_rows(session, former)), head.tags, head.decks)
         rows = list(reading.rows)
-        head = FileHead(reading.tags, reading.decks, reading.notes)
         session.expunge_all()
         done = 0
         for planned in plan_rows(session, rows, reading.tags, source=source):
@@ -50,6 +56,10 @@ def plan_batch(attempt: Attempt) -> None:
             attempt.tick(done, len(rows))
     with attempt.finishing() as session:
         batch = session.get_one(ImportBatch, id)
+        # Kept from now on: what is not written after all goes with everything that nobody shows.
+        who, at = attempt.actor(session), attempt.now()
+        refused = keep_images(session, reading.assets, rows, by=who, at=at)
+        head = FileHead(reading.tags, reading.decks, reading.notes + refused)
         batch.format = format
         batch.data = None
         batch.head = msgspec.json.encode(head).decode()

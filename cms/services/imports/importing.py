@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, InvalidInput
 from cms.formats import Format
+from cms.formats.assets import names_in
 from cms.formats.item import (
+    AssetItem,
     Content,
     DeckItem,
     Reading,
+    Row,
     TagItem,
     Upload,
 )
@@ -31,6 +34,7 @@ from cms.models import (
     User,
 )
 from cms.services.aliases import tag_slugs
+from cms.services.assets import take_in
 from cms.services.audit import record
 from cms.services.chunks import chunks
 from cms.services.deckfilters import with_current_tags, with_paths
@@ -115,6 +119,8 @@ def apply(
     batch.planned_at = at
     session.add(batch)
     session.flush()
+    chosen = [row.stated for row in planned.rows if row.chosen]
+    planned.notes += keep_images(session, planned.assets, chosen, by=by, at=at)
     write(session, planned, batch, by=by, at=at)
     for some in chunks(planned.rows):
         session.execute(
@@ -124,6 +130,21 @@ def apply(
     session.expire_all()
     written = [row.question_id for row in planned.rows if row.number is not None]
     return Imported(planned, batch, [each for each in written if each is not None])
+
+
+def keep_images(
+    session: Session,
+    images: Sequence[AssetItem],
+    rows: Iterable[Row],
+    *,
+    by: User | None,
+    at: datetime,
+) -> list[str]:
+    """Keep those of a file's images that its rows show; return a sentence for each refused one."""
+    if not images:
+        return []
+    shown = {name for row in rows if row.item for name in names_in(row.item)}
+    return take_in(session, [each for each in images if each.name in shown], by=by, at=at)
 
 
 def batch_of(upload: Upload, format: str, *, by: User | None, at: datetime) -> ImportBatch:

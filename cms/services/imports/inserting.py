@@ -25,6 +25,7 @@ from cms.models import (
     question_tag,
 )
 from cms.services.addresses import slug_owners
+from cms.services.assets import note_uses
 from cms.services.chunks import chunks
 from cms.services.content import derived, source_rows, source_values
 from cms.services.imports.planning import PlannedRow
@@ -83,24 +84,22 @@ def insert_questions(
         ],
     )
     _insert_answers(session, ids, contents)
-    insert_rows(
-        session,
-        Revision,
-        [
-            {
-                "question_id": question_id,
-                "number": 1,
-                "content": msgspec.json.encode(content).decode(),
-                "content_hash": content_hash(content),
-                "author_id": by.id if by else None,
-                "created_at": at,
-                "summary": f"Imported from {batch.file_name}"[:500],
-                "origin": Origin.imported,
-                "batch_id": batch.id,
-            }
-            for question_id, content in zip(ids, contents, strict=True)
-        ],
-    )
+    revisions: list[dict[str, Any]] = [
+        {
+            "question_id": question_id,
+            "number": 1,
+            "content": msgspec.json.encode(content).decode(),
+            "content_hash": content_hash(content),
+            "author_id": by.id if by else None,
+            "created_at": at,
+            "summary": f"Imported from {batch.file_name}"[:500],
+            "origin": Origin.imported,
+            "batch_id": batch.id,
+        }
+        for question_id, content in zip(ids, contents, strict=True)
+    ]
+    insert_rows(session, Revision, revisions)
+    note_uses(session, ((each["question_id"], each["content"]) for each in revisions))
     insert_rows(session, Provenance, [p for row in rows if (p := provenance_values(row, 1))])
     insert_rows(session, ImportWarning, [w for row in rows for w in warning_values(row, batch)])
     for row in rows:
@@ -239,6 +238,10 @@ def add_corrections(session: Session, row: PlannedRow, number: int, at: datetime
     ]
     session.add_all(added)
     session.flush()
+    note_uses(
+        session,
+        ((each.question_id, f"{each.claim}\n{each.explanation}\n{each.fix}") for each in added),
+    )
     return [correction.uid for correction in added]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.formats.item import (
+    AssetItem,
     Content,
     CorrectionItem,
     Damage,
@@ -90,6 +91,7 @@ class Plan:
     tags: list[TagItem] = field(default_factory=list)
     decks: list[DeckItem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    assets: list[AssetItem] = field(default_factory=list)
 
     def totals(self) -> dict[RowAction, int]:
         """Return the number of rows of each action, zeros included."""
@@ -106,7 +108,7 @@ def plan(session: Session, reading: Reading, *, source: str) -> Plan:
     planned = [
         row for some in plan_rows(session, rows, reading.tags, source=source) for row in some
     ]
-    return Plan(planned, reading.tags, reading.decks, reading.notes)
+    return Plan(planned, reading.tags, reading.decks, reading.notes, reading.assets)
 
 
 def plan_rows(

@@ -8,6 +8,7 @@ from flask_admin.theme import Theme
 
 from cms.models import (
     Answer,
+    Asset,
     AuditEvent,
     BulkOperation,
     Correction,
@@ -20,6 +21,7 @@ from cms.models import (
 from cms.web.admin import words
 from cms.web.admin.accounts import AccountsView
 from cms.web.admin.answers import AnswersView
+from cms.web.admin.assets import AssetsView
 from cms.web.admin.audit import AuditView
 from cms.web.admin.corrections import CorrectionsView
 from cms.web.admin.dashboard import Dashboard
@@ -49,6 +51,7 @@ def init_admin(app: Flask) -> None:
         CorrectionsView(Correction, "desk_corrections", "corrections"),
         DuplicatesView(name="Duplicates", endpoint="desk_duplicates", url="/admin/duplicates"),
         DecksView(Deck, "desk_decks", "decks"),
+        AssetsView(Asset, "desk_images", "assets"),
         ImportsView(ImportBatch, "desk_imports", "imports"),
         OperationsView(BulkOperation, "desk_operations", "operations"),
         InboxView(),

@@ -30,6 +30,7 @@ from cms.errors import (
     WrongState,
 )
 from cms.extensions import db
+from cms.formats.assets import names_in
 from cms.models import (
     Correction,
     ImportWarning,
@@ -39,6 +40,7 @@ from cms.models import (
     new_uid,
 )
 from cms.services import autosaves, duplicates, publishing, questions, tags
+from cms.services.assets import DESK, shown_images
 from cms.services.blockers import DAMAGED, own
 from cms.services.conflicts import Choice
 from cms.services.content import content_of
@@ -46,6 +48,7 @@ from cms.services.permissions import may, needs_another, require_writer
 from cms.services.rendered import Rendered, render_item
 from cms.services.warnings import acknowledge, count_mended, take_back
 from cms.vocabulary import Difficulty, Role, Stage
+from cms.web.admin.assets import ADD_IMAGE, add_image
 from cms.web.admin.base import actor, find, now, transaction, way_back
 from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_up, choose
 from cms.web.admin.forms import QuestionForm
@@ -109,6 +112,8 @@ class EditorPages(ConflictPages, SourcePages):
                 return self._page(question, form)
         elif question is not None and (chosen := CHOICE.fullmatch(verb)):
             choose(form, Choice(chosen[1]), chosen[2], *both_sides(question, form))
+        elif verb == ADD_IMAGE:
+            add_image(form)
         else:
             form.step(verb)
         return self.unsaved(question, form)
@@ -299,7 +304,8 @@ def written(
 def rendered(form: QuestionForm) -> Rendered | str:
     """Return the form's text as readers would see it, or why it cannot be shown."""
     try:
-        return render_item(form.item())
+        item = form.item()
+        return render_item(item, images=shown_images(db.session(), names_in(item), DESK))
     except ValueError as error:
         return f"There is no preview: {error}."
 

@@ -21,6 +21,7 @@ from cms.vocabulary import Difficulty
 
 _ANSWER_FIELD = re.compile(r"answers\[(\d{1,4})\]\.(uid|label|applies_to|body)")
 _SOURCE_FIELD = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.(url|title|accessed_on)")
+_BODY = re.compile(r"answers\[(\d{1,4})\]\.body")
 _ANSWER_STEP = re.compile(r"answers\[(\d{1,4})\]\.(up|down|remove|add-source)")
 _SOURCE_STEP = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.remove")
 _LINES = (
@@ -199,6 +200,16 @@ class QuestionForm:
             if verb != "remove":
                 self.answers.insert(max(0, index + (1 if verb == "down" else -1)), answer)
         return True
+
+    def append(self, field: str, text: str) -> None:
+        """Put a paragraph at the end of a field's text, by default the first answer's."""
+        found = _BODY.fullmatch(field)
+        answer = self._answer(int(found[1])) if found else None
+        if field == "context" or not (answer or self.answers):
+            self.context = f"{self.context.rstrip()}\n\n{text}".strip()
+            return
+        answer = answer or self.answers[0]
+        answer.body = f"{answer.body.rstrip()}\n\n{text}".strip()
 
     def _answer(self, index: int) -> AnswerFields | None:
         return self.answers[index] if index < len(self.answers) else None

@@ -45,6 +45,8 @@ DEEDS = {
     "correction.hold": ("held a correction:", "corrections"),
     "correction.duplicate": ("set aside a correction:", "corrections"),
     "correction.reopen": ("reopened a correction:", "corrections"),
+    "asset.upload": ("uploaded the image", "images"),
+    "asset.delete": ("deleted the image", "images"),
     "deck.create": ("made the deck", "decks"),
     "deck.save": ("changed the deck", "decks"),
     "deck.delete": ("deleted the deck", "decks"),
@@ -56,7 +58,7 @@ DEEDS = {
 # What these were done to is known by the event alone.
 GONE = frozenset({"deck.delete", "tag.delete", "tag.merge"})
 # How a deed ends that was done to one thing.
-_NAMES_ONE = re.compile(r" (?:a correction:|the deck|the tag)$")
+_NAMES_ONE = re.compile(r" (?:a correction:|the deck|the image|the tag)$")
 # What is a line of its own, and stands for the events of all its questions.
 WHOLE = {
     "bulk": "",

@@ -43,6 +43,7 @@ BANK = (
     ("Tags", "desk_tags", Role.contributor),
     ("Corrections", "desk_corrections", Role.contributor),
     ("Decks", "desk_decks", Role.contributor),
+    ("Images", "desk_images", Role.contributor),
     ("Imports", "desk_imports", Role.editor),
     ("Operations", "desk_operations", Role.contributor),
 )

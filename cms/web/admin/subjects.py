@@ -12,6 +12,7 @@ from sqlalchemy import Select, String, cast, func, select
 from cms.extensions import db
 from cms.formats.item import UID_PATTERN
 from cms.models import (
+    Asset,
     BulkOperation,
     Correction,
     Deck,
@@ -27,7 +28,17 @@ from cms.models import (
 from cms.models.accounts import name_key
 from cms.services.operations.bulk import VERBS
 
-KINDS = ("account", "correction", "deck", "import", "operation", "question", "release", "tag")
+KINDS = (
+    "account",
+    "asset",
+    "correction",
+    "deck",
+    "import",
+    "operation",
+    "question",
+    "release",
+    "tag",
+)
 _OBJECT = re.compile(rf"(?:{'|'.join(KINDS)}):\S.{{0,100}}")
 _DESK_ADDRESS = re.compile(r"/admin/(question|correction|deck|import|operation)s/(\d{1,9})")
 _PUBLIC_ADDRESS = re.compile(r"/(question|correction)s/([a-z0-9-]+)")
@@ -59,6 +70,9 @@ def subjects(objects: Iterable[str]) -> dict[str, Subject]:
         ),
         "tag": select(Tag.uid, Tag.slug, Tag.id).where(Tag.uid.in_(wanted["tag"])),
         "account": select(User.name, User.name, User.id).where(User.name.in_(wanted["account"])),
+        "asset": select(Asset.name, _asset_words(), Asset.id).where(
+            Asset.name.in_(wanted["asset"])
+        ),
         "deck": _named(Deck.id, Deck.title, wanted["deck"]),
         "import": _named(ImportBatch.id, ImportBatch.file_name, wanted["import"]),
     }
@@ -81,6 +95,10 @@ def subjects(objects: Iterable[str]) -> dict[str, Subject]:
         told = VERBS[each.verb].tell(each.arguments)
         found[f"operation:{each.id}"] = Subject("operation", told, each.id)
     return found
+
+
+def _asset_words() -> Any:
+    return func.coalesce(func.nullif(Asset.alt, ""), func.substr(Asset.name, 1, 12))
 
 
 def _named(id: Any, words: Any, keys: Iterable[str]) -> Select[str, str, int]:

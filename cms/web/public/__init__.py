@@ -74,6 +74,7 @@ from cms.web.public import (  # noqa: E402, F401
     exports,
     feeds,
     home,
+    images,
     interviews,
     probes,
     questions,
