@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from cms.formats.item import AnswerItem, Content, SourceItem
+from cms.formats.item import AnswerItem, Content, OptionItem, SourceItem
 from cms.models import (
     Asset,
     Base,
@@ -30,6 +30,13 @@ from cms.vocabulary import CorrectionKind, Difficulty
 from tests.formats.pictures import DRAWING
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+CHOICES = [
+    OptionItem(
+        text="In a `signed` cookie", correct=True, feedback="It can be read, but not forged."
+    ),
+    OptionItem(text="On the server", feedback="The server keeps the key alone."),
+    OptionItem(text="Where this says:\n\n```python\napp.config\n```"),
+]
 # The name of a site, a tag or a person may hold it, and nothing of it may do anything.
 MARKUP = "</script><b>&amp;\"'<!--"
 
@@ -161,6 +168,10 @@ def markup_in_every_text(session: Session) -> Question:
         answers=[
             AnswerItem(body=f"{MARKUP}\n\n- one\n- two\n\n```python\na < b\n```", sources=[source]),
             AnswerItem(label=MARKUP, body="| a | b |\n|---|---|\n| `<` | & |"),
+        ],
+        options=[
+            OptionItem(text=MARKUP, correct=True, feedback=MARKUP),
+            OptionItem(text=f"- {MARKUP}\n\n```\n{MARKUP}\n```", feedback=f"> {MARKUP}"),
         ],
     )
     session.add(

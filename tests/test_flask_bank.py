@@ -75,6 +75,8 @@ def texts() -> Iterator[tuple[str, str]]:
         yield question.slug or "", question.context
         for answer in question.answers:
             yield f"{question.slug}, answer '{answer.label}'", answer.body
+        for option in question.options:
+            yield f"{question.slug}, an option", f"{option.text} {option.feedback}"
         for correction in question.corrections:
             place = f"{question.slug}, correction {correction.number}"
             yield place, f"{correction.claim} {correction.explanation} {correction.fix}"
@@ -157,6 +159,15 @@ def test_a_canonical_answer_has_120_to_350_words_and_a_short_one_at_most_60(
     assert (canonical.label, short.label) == ("", "Short")
     assert 120 <= prose_words(canonical.body) <= 350
     assert 1 <= prose_words(short.body) <= 60
+
+
+def test_options_are_right_and_wrong_ones_with_a_reason_for_each() -> None:
+    asked = [question for question in QUESTIONS if question.options]
+    assert len(asked) >= 4
+    for question in asked:
+        assert {option.correct for option in question.options} == {True, False}
+        assert all(option.feedback for option in question.options)
+        assert len({option.text for option in question.options}) == len(question.options)
 
 
 @each_question

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from cms.errors import UnreadableFile
@@ -27,6 +28,7 @@ from cms.formats.item import (
     Export,
     Item,
     Line,
+    OptionItem,
     Reading,
     Row,
     SourceItem,
@@ -54,6 +56,7 @@ COLUMNS: dict[str, frozenset[str]] = {
     "corrections": frozenset(),
     "updated_at": frozenset(),
     "url": frozenset(),
+    "options": frozenset({"options"}),
 }
 DROPS = frozenset(
     {
@@ -176,6 +179,7 @@ def _lines(export: Export) -> Iterator[bytes]:
             str(len(item.corrections)),
             "" if item.updated_at is None else _rfc3339(item.updated_at),
             _quoted(entry.url),
+            _quoted(msgspec.json.encode(item.options).decode()) if item.options else "",
         )
         yield ",".join(cells).encode() + b"\r\n"
 
@@ -320,8 +324,18 @@ def _item(row: dict[str, str]) -> Item:
         difficulty=Difficulty(difficulty) if difficulty else None,
         tags=[tag for tag in map(str.strip, short["tags"].split(";")) if tag],
         answers=_answers(cells, short),
+        options=_options(short["options"]),
         revision=int(short["revision"]) if short["revision"] else None,
     )
+
+
+def _options(cell: str) -> list[OptionItem]:
+    if not cell:
+        return []
+    try:
+        return convert(loads(cell), list[OptionItem])
+    except JSONFault as fault:
+        raise JSONFault(fault.problem, f"options, {fault.place}") from None
 
 
 def _answers(cells: dict[str, str], short: dict[str, str]) -> list[AnswerItem]:

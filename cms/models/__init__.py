@@ -11,7 +11,16 @@ from cms.models.desk import Figures, SavedView
 from cms.models.duplicates import LikelyDuplicate, StemBand
 from cms.models.imports import ImportBatch, ImportRow, ImportWarning, Provenance
 from cms.models.jobs import Job
-from cms.models.questions import Answer, Question, Revision, Source, Tag, TagAlias, question_tag
+from cms.models.questions import (
+    Answer,
+    Option,
+    Question,
+    Revision,
+    Source,
+    Tag,
+    TagAlias,
+    question_tag,
+)
 from cms.models.samples import SampleRun
 from cms.models.shelf import (
     Change,
@@ -55,6 +64,7 @@ __all__ = [
     "LoginSession",
     "Notification",
     "OneTimeLink",
+    "Option",
     "Presence",
     "Provenance",
     "Publication",

@@ -140,6 +140,9 @@ class Question(Base):
     answers: Mapped[list[Answer]] = relationship(
         back_populates="question", order_by="Answer.position", cascade="all, delete-orphan"
     )
+    options: Mapped[list[Option]] = relationship(
+        back_populates="question", order_by="Option.position", cascade="all, delete-orphan"
+    )
     tags: Mapped[list[Tag]] = relationship(
         secondary=question_tag, back_populates="questions", order_by="Tag.slug"
     )
@@ -190,6 +193,23 @@ class Answer(Base):
     sources: Mapped[list[Source]] = relationship(
         back_populates="answer", order_by="Source.position", cascade="all, delete-orphan"
     )
+
+
+class Option(Base):
+    """A choice of a multiple-choice question; those that are not `correct` are distractors."""
+
+    # The bare word is reserved by SQL.
+    __tablename__ = "question_option"
+    __table_args__ = (Index(None, "question_id", "position"), IDS_ARE_NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    question_id: Mapped[int] = mapped_column(ForeignKey("question.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    text: Mapped[LongText]
+    correct: Mapped[bool] = mapped_column(default=False)
+    feedback: Mapped[LongText] = mapped_column(default="")
+
+    question: Mapped[Question] = relationship(back_populates="options")
 
 
 class Source(Base):

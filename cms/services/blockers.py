@@ -7,7 +7,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from cms.formats.item import Content
-from cms.models import Answer, ImportWarning, Question, QuestionAsset, Revision, User
+from cms.models import Answer, ImportWarning, Option, Question, QuestionAsset, Revision, User
 from cms.services.addresses import slug_owners
 from cms.services.assets import image_faults
 from cms.services.permissions import needs_another
@@ -16,6 +16,8 @@ from cms.services.warnings import damaged_in, is_open
 from cms.vocabulary import Origin
 
 UNANSWERED = "It has no answer. Write one."
+NONE_RIGHT = "None of its options is marked as correct. Mark the right one, or remove the options."
+NONE_WRONG = "All of its options are marked as correct. Add a wrong one, or remove the options."
 DAMAGED = "Import warnings are open. Mend or acknowledge them."
 OWN = "Somebody else has to publish this: you wrote revision {}."
 
@@ -99,8 +101,16 @@ def _blame_newest(
             .distinct()
         )
     )
+    marks: dict[int, set[bool]] = defaultdict(set)
+    for key, correct in session.execute(
+        select(Option.question_id, Option.correct)
+        .where(Option.question_id.in_([each.id for each in questions]))
+        .distinct()
+    ):
+        marks[key].add(correct)
     for question in questions:
-        _blame_text(found[question.id], bool(question.stem), question.id in answered)
+        key = question.id
+        _blame_text(found[key], bool(question.stem), key in answered, marks[key])
 
 
 def _blame_earlier(
@@ -113,7 +123,8 @@ def _blame_earlier(
     for question in questions:
         content = contents[question.id]
         answered = bool(content.answers and content.answers[0].body)
-        _blame_text(found[question.id], bool(content.stem), answered)
+        marks = {option.correct for option in content.options}
+        _blame_text(found[question.id], bool(content.stem), answered, marks)
         if owners.get(content.slug or "", set()) - {question.uid}:
             found[question.id].append(
                 f"Its address ‘{content.slug}’ is another question's by now. Choose another."
@@ -137,11 +148,16 @@ def _blame_images(
         found[key] += faults
 
 
-def _blame_text(found: list[str], has_stem: bool, has_answer: bool) -> None:
+def _blame_text(found: list[str], has_stem: bool, has_answer: bool, marks: set[bool]) -> None:
+    """Look for what is missing; `marks` says whether options are correct, for each kind there."""
     if not has_stem:
         found.append("It has no stem. Write the question.")
     if not has_answer:
         found.append(UNANSWERED)
+    if marks == {False}:
+        found.append(NONE_RIGHT)
+    elif marks == {True}:
+        found.append(NONE_WRONG)
 
 
 def _own(session: Session, numbers: Mapping[int, int], by: User | None) -> set[int]:

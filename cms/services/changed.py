@@ -11,7 +11,7 @@ CORRECTION = "correction "
 def changed_parts(before: Item, after: Item) -> list[str]:
     """Return the names of the parts that differ between two public texts of one question.
 
-    They are 'stem', 'context', 'answers', 'sources', 'tags', 'difficulty',
+    They are 'stem', 'context', 'answers', 'options', 'sources', 'tags', 'difficulty',
     'address', and 'correction 3' for each erratum that is new. None of them
     holds a word of the text.
     """
@@ -24,6 +24,8 @@ def _parts(before: Item, after: Item) -> Iterator[str]:
             yield name
     if _texts(before) != _texts(after):
         yield "answers"
+    if before.options != after.options:
+        yield "options"
     if _sources(before) != _sources(after):
         yield "sources"
     for name in ("tags", "difficulty"):

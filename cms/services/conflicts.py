@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.services import threeway
+from cms.formats.item import AnswerItem, Content, OptionItem, SourceItem
+from cms.services import diff, threeway
 from cms.text import normalize_body
 
 V = TypeVar("V")
@@ -86,6 +86,7 @@ def _merge(merging: "_Merging", mine: Content, theirs: Content, base: Content) -
         tags=_tags(base.tags, theirs.tags, mine.tags) if merging.takes else mine.tags,
         slug=merging.value("slug", base.slug, theirs.slug, mine.slug),
         answers=answers,
+        options=merging.options(base.options, theirs.options, mine.options),
     )
     return Merge(content, sorted(merging.places, key=_reading_order), origins)
 
@@ -219,6 +220,20 @@ class _Merging:
                 kept = sides[self._choice(place)]
             found += [source for source in kept if source is not None]
         return found
+
+    def options(
+        self, base: list[OptionItem], theirs: list[OptionItem], mine: list[OptionItem]
+    ) -> list[OptionItem]:
+        """Merge the options as a whole: which of them are right, they say together."""
+        if mine == theirs or theirs == base:
+            return mine
+        if mine == base:
+            return theirs if self.takes else mine
+        told = [diff.told_options(side) for side in (base, theirs, mine)]
+        both = [*theirs, *(option for option in mine if option not in theirs)]
+        place = Place("options", told[0], told[1], told[2], both=bool(theirs and mine))
+        sides = {Choice.theirs: theirs, Choice.mine: mine, Choice.both: both}
+        return sides[self._choice(place)]
 
     def _choice(self, place: Place) -> Choice:
         self.places.append(place)

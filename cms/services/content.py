@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session, load_only, selectinload
 
 from cms.errors import NotFound
 from cms.formats.assets import without_names
-from cms.formats.item import AnswerItem, Content, SourceItem
-from cms.models import Answer, Question, Revision, Source
+from cms.formats.item import AnswerItem, Content, OptionItem, SourceItem
+from cms.models import Answer, Option, Question, Revision, Source
 from cms.services.terms import index_text
 
 WITH_CONTENT = (
     selectinload(Question.answers).selectinload(Answer.sources),
+    selectinload(Question.options),
     selectinload(Question.tags),
 )
 """Loader options that bring a question's whole content in a bounded number of queries."""
@@ -59,7 +60,27 @@ def content_of(question: Question) -> Content:
             )
             for answer in question.answers
         ],
+        options=option_items(question.options),
     )
+
+
+def option_items(options: Iterable[Option]) -> list[OptionItem]:
+    """Return the choices of a question as items, in order."""
+    return [
+        OptionItem(text=option.text, correct=option.correct, feedback=option.feedback)
+        for option in options
+    ]
+
+
+def option_values(items: Iterable[OptionItem]) -> Iterator[dict[str, Any]]:
+    """Yield choices as the values of rows, in order, but for the question's."""
+    for position, item in enumerate(items):
+        yield {
+            "position": position,
+            "text": item.text,
+            "correct": item.correct,
+            "feedback": item.feedback,
+        }
 
 
 def source_items(sources: Iterable[Source]) -> list[SourceItem]:
@@ -152,6 +173,8 @@ def searchable(content: Content) -> str:
     parts = [content.stem, content.context]
     for answer in content.answers:
         parts += (answer.label, answer.body)
+    for option in content.options:
+        parts += (option.text, option.feedback)
     return index_text(map(without_names, parts))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from cms.formats.item import AnswerItem, Content
+from cms.formats.item import AnswerItem, Content, OptionItem
 
 # Comparing costs the square of the pieces at worst: longer stretches count as wholly replaced.
 COMPARED_PIECES = 2_000
@@ -132,6 +132,7 @@ def parts(content: Content) -> dict[str, Part]:
         found[f"{key}/label"] = Part(f"{name}: label", answer.label)
         found[f"{key}/applies_to"] = Part(f"{name}: applies to", answer.applies_to)
         found[f"{key}/sources"] = Part(f"{name}: sources", _sources(answer))
+    found["options"] = Part("Options", told_options(content.options))
     order = (answer.label or answer.body[:60] for answer in content.answers)
     found["order"] = Part("Order of the answers", "\n".join(order))
     return found
@@ -173,6 +174,16 @@ def _pairs(old: Content, new: Content) -> Iterator[tuple[str, str, str, str]]:
 
 def _reordered(old: Content, new: Content, same_answers: bool) -> bool:
     return same_answers and [a.uid for a in old.answers] != [a.uid for a in new.answers]
+
+
+def told_options(options: Sequence[OptionItem]) -> str:
+    """Return options as people read them: a line or more for each, the right ones ticked."""
+    told = []
+    for option in options:
+        told.append(f"[{'x' if option.correct else ' '}] {option.text}")
+        if option.feedback:
+            told.append(f"    → {option.feedback}")
+    return "\n".join(told)
 
 
 def _sources(answer: AnswerItem) -> str:

@@ -1,15 +1,17 @@
 """A question's past: its revisions, which of them are the same, and what changed between two."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import Content, content_hash
+from cms.formats.item import Content, OptionItem, content_hash
 from cms.models import Question, Revision
 from cms.services.aliases import merged_uids
 from cms.services.chunks import CHUNK
@@ -17,12 +19,14 @@ from cms.services.diff import PartDiff, compare
 
 _ANSWER = "answers/"
 
+Key = TypeVar("Key", bound=Hashable)
+
 
 @dataclass(slots=True)
 class Difference:
-    """What happened to one thing between two revisions: to a field, or to an answer as a whole.
+    """What happened to one thing between two revisions: to a field, an answer or an option.
 
-    `what` says of an answer that it was added, removed or moved; it is empty
+    `what` says of an answer or an option that it was added, removed or moved; it is empty
     where only the parts differ. `parts` are those with something to show.
     """
 
@@ -103,7 +107,10 @@ def differences(old: Content, new: Content) -> list[Difference]:
     kept = {answer.uid for answer in new.answers}
     for part in changed:
         if not part.key.startswith(_ANSWER):
-            if part.key != "order":
+            if part.key == "options":
+                told = enumerate(_options(old.options, new.options))
+                found |= {f"options/{number}": each for number, each in told}
+            elif part.key != "order":
                 found[part.key] = Difference(part.label, parts=[part])
             continue
         uid, _, name = part.key.removeprefix(_ANSWER).partition("/")
@@ -125,11 +132,7 @@ def _moved(old: Content, new: Content) -> list[tuple[str, str, str]]:
     """Return the answers that changed places with others: uid, name, and from where to where."""
     before = [answer.uid or "" for answer in old.answers]
     after = [answer.uid or "" for answer in new.answers]
-    both = set(before) & set(after)
-    left = [uid for uid in before if uid in both]
-    right = [uid for uid in after if uid in both]
-    blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    stayed = {uid for block in blocks for uid in left[block.a : block.a + block.size]}
+    displaced = _displaced(before, after)
     return [
         (
             uid,
@@ -137,5 +140,58 @@ def _moved(old: Content, new: Content) -> list[tuple[str, str, str]]:
             f"moved from place {before.index(uid) + 1} to {place}",
         )
         for place, answer in enumerate(new.answers, start=1)
-        if (uid := answer.uid or "") in both - stayed
+        if (uid := answer.uid or "") in displaced
     ]
+
+
+def _displaced(before: Sequence[Key], after: Sequence[Key]) -> set[Key]:
+    """Return the keys of both that do not stand in the one order that most of them kept."""
+    both = set(before) & set(after)
+    left = [key for key in before if key in both]
+    right = [key for key in after if key in both]
+    blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+    return both - {key for block in blocks for key in left[block.a : block.a + block.size]}
+
+
+# --- options: they are known by their text, and one that was reworded by its turn ------
+
+
+def _options(old: Sequence[OptionItem], new: Sequence[OptionItem]) -> Iterator[Difference]:
+    """Yield what happened to each option that is not as it was."""
+    before, after = _by_text(old), _by_text(new)
+    left, right = list(before), list(after)
+    displaced = _displaced(left, right)
+    gone = [key for key in left if key not in after]
+    for place, (key, option) in enumerate(after.items(), start=1):
+        was_key = key if key in before else gone.pop(0) if gone else None
+        was = before[was_key] if was_key else None
+        what = "" if was else "added"
+        if key in displaced:
+            what = f"moved from place {left.index(key) + 1} to {place}"
+        parts = list(_parts_of(f"Option {place}", was, option))
+        if what or parts:
+            yield Difference(f"Option {place}", what, parts)
+    for key in gone:
+        label = f"Option {left.index(key) + 1}"
+        yield Difference(label, "removed", list(_parts_of(label, before[key], None)))
+
+
+def _by_text(options: Sequence[OptionItem]) -> dict[tuple[str, int], OptionItem]:
+    seen: Counter[str] = Counter()
+    found = {}
+    for option in options:
+        found[option.text, seen[option.text]] = option
+        seen[option.text] += 1
+    return found
+
+
+def _parts_of(label: str, old: OptionItem | None, new: OptionItem | None) -> Iterator[PartDiff]:
+    """Yield what differs of an option; of one that is new or gone, all that it says."""
+    for name, read in (
+        ("", lambda option: option.text),
+        (": correct", lambda option: "right" if option.correct else "wrong"),
+        (": feedback", lambda option: option.feedback),
+    ):
+        before, after = (read(option) if option else "" for option in (old, new))
+        if before != after:
+            yield PartDiff("options", label + name, before, after)

@@ -17,7 +17,7 @@ from cms.errors import InvalidContent, StaleEdit, WrongState
 from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import AnswerItem, Content, content_hash
 from cms.formats.normalizing import normalized
-from cms.models import Answer, Change, Correction, Question, Revision, Tag, User, new_uid
+from cms.models import Answer, Change, Correction, Option, Question, Revision, Tag, User, new_uid
 from cms.services import news
 from cms.services.addresses import RESERVED, free_slug, slug_owners
 from cms.services.aliases import current_uids, living_uids
@@ -31,6 +31,8 @@ from cms.services.content import (
     derived,
     find_revision,
     link_checks,
+    option_items,
+    option_values,
     revision_content,
     source_rows,
 )
@@ -354,6 +356,8 @@ def _write(session: Session, question: Question, content: Content, at: datetime)
         _answer_row(existing.get(item.uid or ""), item, position, checks)
         for position, item in enumerate(content.answers)
     ]
+    if option_items(question.options) != content.options:
+        question.options = [Option(**values) for values in option_values(content.options)]
 
 
 def _answer_row(

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from cms.formats.item import AnswerItem, CorrectionItem, Item, SourceItem
-from cms.markup import Shown, plain_text, render, render_inline, summarize
+from cms.formats.item import AnswerItem, CorrectionItem, Item, OptionItem, SourceItem
+from cms.markup import Shown, plain_text, render, render_inline, summarize, unwrapped
 from cms.vocabulary import CorrectionKind
 
 Proofs = Mapping[str, Mapping[str, str]]
@@ -31,6 +31,19 @@ class RenderedAnswer(Struct, kw_only=True):
     html: str
     applies_to: str
     sources: list[SourceItem]
+
+
+class RenderedOption(Struct, kw_only=True):
+    """A choice; `text` and `feedback` are HTML.
+
+    `phrase` says that the text is words in a line, which may stand in a label,
+    and not paragraphs or code.
+    """
+
+    text: str
+    phrase: bool
+    correct: bool
+    feedback: str
 
 
 class RenderedCorrection(Struct, kw_only=True):
@@ -58,6 +71,13 @@ class Rendered(Struct, kw_only=True):
     answers: list[RenderedAnswer]
     corrections: list[RenderedCorrection]
     short: int | None
+    # What was published before questions could have any says nothing of them.
+    options: list[RenderedOption] = []
+
+    @property
+    def right(self) -> int:
+        """How many of the options are."""
+        return sum(option.correct for option in self.options)
 
 
 def render_item(item: Item, proofs: Proofs | None = None, images: Images | None = None) -> Rendered:
@@ -78,15 +98,20 @@ def render_item(item: Item, proofs: Proofs | None = None, images: Images | None 
         ],
         corrections=[render_correction(correction, images) for correction in item.corrections],
         short=next((i for i, a in enumerate(item.answers) if a.label.casefold() == "short"), None),
+        options=[
+            _render_option(option, place, images)
+            for place, option in enumerate(item.options, start=1)
+        ],
     )
 
 
 def reads_the_same(item: Item, held: Item) -> bool:
     """Whether two items have the same text, so that all that is made of it serves both."""
-    return (item.stem, item.context, item.answers, item.corrections) == (
+    return (item.stem, item.context, item.answers, item.options, item.corrections) == (
         held.stem,
         held.context,
         held.answers,
+        held.options,
         held.corrections,
     )
 
@@ -100,6 +125,17 @@ def _render_answer(
         html=render(answer.body, anchor=anchor, proofs=proofs, images=images),
         applies_to=answer.applies_to,
         sources=answer.sources,
+    )
+
+
+def _render_option(option: OptionItem, place: int, images: Images | None) -> RenderedOption:
+    html = render(option.text, anchor=f"option-{place}", images=images)
+    words = unwrapped(html)
+    return RenderedOption(
+        text=html if words is None else words,
+        phrase=words is not None,
+        correct=option.correct,
+        feedback=render(option.feedback, anchor=f"feedback-{place}", images=images),
     )
 
 

@@ -22,6 +22,7 @@ from cms.formats.item import AnswerItem, Content, content_hash
 from cms.models import (
     Answer,
     AuditEvent,
+    Option,
     Question,
     Release,
     Revision,
@@ -34,7 +35,7 @@ from cms.models import (
 from cms.services.aliases import living_uids
 from cms.services.assets import note_uses
 from cms.services.chunks import chunks
-from cms.services.content import LinkCheck, LinkChecks, derived, source_values
+from cms.services.content import LinkCheck, LinkChecks, derived, option_values, source_values
 from cms.services.warnings import settle_all
 from cms.vocabulary import Origin
 
@@ -116,6 +117,7 @@ def rewrite(
         return
     _put_tags(session, changes)
     _put_answers(session, [each for each in changes if each.before.answers != each.after.answers])
+    _put_options(session, [each for each in changes if each.before.options != each.after.options])
     revisions: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     for change in changes:
@@ -264,6 +266,20 @@ def _put_answers(session: Session, changes: Sequence[Rewriting]) -> None:
     if new:
         session.execute(insert(Answer), new)
     _put_sources(session, cited)
+
+
+def _put_options(session: Session, changes: Sequence[Rewriting]) -> None:
+    """Write the options of questions anew: nothing else names a row of them."""
+    for some in chunks(changes):
+        ids = [change.question.id for change in some]
+        session.execute(delete(Option).where(Option.question_id.in_(ids)), execution_options=_APART)
+        rows = [
+            {"question_id": change.question.id, **values}
+            for change in some
+            for values in option_values(change.after.options)
+        ]
+        if rows:
+            session.execute(insert(Option), rows)
 
 
 def _link_checks(session: Session, ids: Sequence[int]) -> Mapping[int, LinkChecks]:

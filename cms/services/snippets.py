@@ -39,11 +39,17 @@ class _Answer(msgspec.Struct):
     body: str = ""
 
 
+class _Option(msgspec.Struct):
+    text: str = ""
+    feedback: str = ""
+
+
 class _Texts(msgspec.Struct):
     """So much of a document as is read for a snippet."""
 
     context: str = ""
     answers: list[_Answer] = []
+    options: list[_Option] = []
 
 
 _decoder = msgspec.json.Decoder(_Texts)
@@ -60,7 +66,8 @@ def snippet(document: str, terms: Sequence[Term]) -> list[Piece]:
     keys = {max(term.words, key=len) for term in terms}
     scored: list[tuple[int, int, str, bool]] = []
     bodies = (answer.body for answer in texts.answers)
-    for number, (block, code) in enumerate(_blocks([texts.context, *bodies])):
+    choices = (text for option in texts.options for text in (option.text, option.feedback))
+    for number, (block, code) in enumerate(_blocks([texts.context, *bodies, *choices])):
         seen = folded(block)
         score = sum(key in seen for key in keys)
         if score:

@@ -22,7 +22,7 @@ from cms.models import Publication, PublicationTag, PublishedDeckMember
 from cms.services import reading
 from cms.services.chunks import chunks
 from cms.services.reading import Moved, Withdrawn
-from cms.services.rendered import Rendered, RenderedAnswer
+from cms.services.rendered import Rendered, RenderedAnswer, RenderedOption
 from cms.vocabulary import Difficulty
 
 CARDS = 10  # on a page
@@ -51,6 +51,7 @@ class Card:
     context: str
     short: RenderedAnswer | None
     answers: list[RenderedAnswer]
+    options: list[RenderedOption]
     corrections: int
 
 
@@ -89,6 +90,9 @@ def cards(session: Session, slugs: Iterable[str]) -> list[Card]:
             rendered = _decoder.decode(row.html)
             for answer in rendered.answers:
                 answer.html = _ANCHOR.sub(r"\1", answer.html)
+            for option in rendered.options:
+                option.text = _ANCHOR.sub(r"\1", option.text)
+                option.feedback = _ANCHOR.sub(r"\1", option.feedback)
             short = rendered.answers[rendered.short] if rendered.short is not None else None
             found[row.slug] = Card(
                 uid=row.uid,
@@ -100,6 +104,7 @@ def cards(session: Session, slugs: Iterable[str]) -> list[Card]:
                 context=_ANCHOR.sub(r"\1", rendered.context),
                 short=short,
                 answers=[answer for answer in rendered.answers if answer is not short],
+                options=rendered.options,
                 corrections=len(rendered.corrections),
             )
     return [found[slug] for slug in wanted if slug in found]

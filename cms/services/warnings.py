@@ -87,7 +87,12 @@ class Place:
 def texts_of(content: Content) -> dict[str, str]:
     """Return the texts of a question in which a passage may stand, by field, in order."""
     bodies = {f"answers[{i}].body": answer.body for i, answer in enumerate(content.answers)}
-    return {"stem": content.stem, "context": content.context, **bodies}
+    options = {
+        f"options[{place}].{name}": getattr(option, name)
+        for place, option in enumerate(content.options)
+        for name in ("text", "feedback")
+    }
+    return {"stem": content.stem, "context": content.context, **bodies, **options}
 
 
 def located(warning: ImportWarning, texts: Mapping[str, str]) -> list[Place]:

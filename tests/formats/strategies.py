@@ -20,6 +20,7 @@ from cms.formats.item import (
     Entry,
     Export,
     Item,
+    OptionItem,
     ProvenanceItem,
     SourceItem,
     TagItem,
@@ -40,7 +41,20 @@ _PIECES = (
     *("</script><script>alert(1)</script>", "]]>", "&amp;", "&", "?", "%00", "\u2028", "\u00a0"),
     *("﻿", "\u200b", "é", "e\u0301", "😀", "漢", "\u202e", "$x$", "NULL", "TRUE", "007", "1/2"),
     *(f"![words](asset:{'0' * 64}.png)", f"assets/{'0' * 64}.png", "assets/./", "asset:"),
-    *("## Answer", "<!-- {} -->", "- item", "1. item", "| a | b |", "Q: x", "//", "x-", "null"),
+    *(
+        "## Answer",
+        "## Options",
+        "- [x] ",
+        "> ",
+        "<!-- {} -->",
+        "- item",
+        "1. item",
+        "| a | b |",
+        "Q: x",
+        "//",
+        "x-",
+        "null",
+    ),
 )
 any_text = st.lists(
     st.sampled_from(_PIECES) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
@@ -69,6 +83,7 @@ sources = st.lists(
 answers = st.builds(
     AnswerItem, uid=uids, label=lines, body=some_markdown, applies_to=lines, sources=sources
 )
+options = st.builds(OptionItem, text=some_markdown, correct=st.booleans(), feedback=markdown)
 corrections = st.builds(
     CorrectionItem,
     uid=uids,
@@ -103,6 +118,7 @@ items = st.builds(
     difficulty=st.none() | st.sampled_from(Difficulty),
     tags=st.lists(tag_paths, max_size=3, unique=True),
     answers=st.lists(answers, max_size=3),
+    options=st.lists(options, max_size=3),
     corrections=st.lists(corrections, max_size=2),
     provenance=st.none() | provenances,
     revision=st.none() | st.integers(0, 10**9 - 1),

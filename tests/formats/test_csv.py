@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS
 from cms.formats.csv import COLUMNS, DROPS, inert, is_cut, original, raw
-from cms.formats.item import AnswerItem, Item, Row, SourceItem, stripped
+from cms.formats.item import AnswerItem, Item, OptionItem, Row, SourceItem, stripped
 from tests.formats.strategies import (
     any_text,
     markdown,
@@ -30,7 +30,7 @@ from tests.formats.strategies import (
 CSV = FORMATS["csv"]
 HEADER = (
     "uid,revision,status,slug,stem,context,answer,more_answers,difficulty,tags,sources,"
-    "corrections,updated_at,url"
+    "corrections,updated_at,url,options"
 )
 UID = "01920000-0000-7000-8000-000000000001"
 MORE_UID = "01920001-0000-7000-8000-0000000000ff"
@@ -88,6 +88,7 @@ def test_a_row_is_the_contract() -> None:
         "corrections": "0",
         "updated_at": "2026-11-22T12:00:00Z",
         "url": "https://bank.example/questions/question-1",
+        "options": "",
     }
 
 
@@ -181,11 +182,12 @@ def test_other_separators_and_line_ends_are_read(separator: str, newline: str) -
         (set(COLUMNS) - {"sources"}, {"answers[0].sources"}),
         (set(COLUMNS) - {"stem", "slug", "tags"}, {"stem", "slug", "tags"}),
         (set(COLUMNS) - {"difficulty", "revision"}, {"difficulty", "revision"}),
+        (set(COLUMNS) - {"options"}, {"options"}),
         (set(COLUMNS) - {"status", "corrections", "updated_at", "url"}, set()),
         (
             {"uid", "stem"},
             {"revision", "slug", "context", "difficulty", "tags", "answers", "answers[0].body"}
-            | {"answers[1:]", "answers[0].sources"},
+            | {"answers[1:]", "answers[0].sources", "options"},
         ),
     ],
 )
@@ -217,13 +219,13 @@ def test_a_file_without_the_answers_themselves_may_still_set_their_sources(
 
 
 def test_an_empty_cell_clears_but_no_slug_can_be_cleared() -> None:
-    (row,) = read(f"{HEADER}\n{UID},3,,,Stem?,,,,,,,,,\n")
+    (row,) = read(f"{HEADER}\n{UID},3,,,Stem?,,,,,,,,,,\n")
     assert row.item == Item(uid=UID, revision=3, stem="Stem?")
     assert row.drops == DROPS | {"slug"}
 
 
 def test_what_is_written_for_people_only_is_not_read() -> None:
-    (row,) = read(f"{HEADER}\n{UID},1,nonsense,a,Stem?,,,,,,,many,22/11/2026 10:00,no\n")
+    (row,) = read(f"{HEADER}\n{UID},1,nonsense,a,Stem?,,,,,,,many,22/11/2026 10:00,no,\n")
     assert row.item == Item(uid=UID, revision=1, slug="a", stem="Stem?")
 
 
@@ -398,3 +400,30 @@ def test_libreoffice_saves_our_file_without_changing_a_question(
 
 def test_the_formats_declaration_names_its_switches() -> None:
     assert set(CSV.options) == {"raw", "bom"}
+
+
+# --- options -----------------------------------------------------------------------
+
+
+def test_options_are_a_json_array_in_one_cell() -> None:
+    chosen = [OptionItem(text="=1", correct=True), OptionItem(text="Ünd", feedback="No.")]
+    [row] = cells(written(CSV, [question(options=chosen)]))
+    assert json.loads(row["options"]) == [
+        {"text": "=1", "correct": True, "feedback": ""},
+        {"text": "Ünd", "correct": False, "feedback": "No."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("A;B", "column options, line 1, column 1"),
+        ('[{"text": "A", "right": true}]', "column options, $[0]: Unknown key 'right'."),
+        ('[{"text": ""}]', "column options: It is empty. Write the option, or remove it."),
+    ],
+)
+def test_options_that_cannot_be_read_are_refused_with_their_column(cell: str, said: str) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([["stem", "options"], ["Stem?", cell]])
+    [row] = read(out.getvalue())
+    assert f"line 2, {said}" in f"{row.place}: {row.error}"

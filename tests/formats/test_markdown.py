@@ -23,6 +23,7 @@ from cms.formats.item import (
     DeckFilter,
     DeckItem,
     Item,
+    OptionItem,
     ProvenanceItem,
     Row,
     SourceItem,
@@ -452,6 +453,7 @@ def test_front_matter_means_what_it_says(line: str, name: str, value: Any) -> No
         ("---\nstem: Why?\nuid: 17\n---\n", "kettle.md, uid: '17' is not a UUID."),
         ("---\nstem: Why?\nslug: Why not\n---\n", "kettle.md, slug: 'Why not' may hold small"),
         ("---\nstem: Why?\nanswers: []\n---\n", "kettle.md, answers: It stands in the text below"),
+        ("---\nstem: Why?\noptions: []\n---\n", "kettle.md, options: It stands in the text below"),
         ("---\nstem: Why?\ncontext: A\n---\n", "kettle.md, context: It stands in the text below"),
         (HEAD + "## Answer\n<!-- {uid: x} -->\nA.", "kettle.md, line 5: This is not JSON"),
         (HEAD + "\n## Answer\n\n<!-- {} --> A.", "kettle.md, line 7: The comment has to end with"),
@@ -666,3 +668,72 @@ def test_without_the_head_of_a_bank_nothing_may_be_deleted(bank: str | None) -> 
     if bank is not None:
         files["bank.yaml"] = bank
     assert owned(folder(files)) == ({"kettle.md"}, set())
+
+
+# --- options ------------------------------------------------------------------------
+
+OPTIONS = """## Options
+
+- [x] At 100 degrees
+  > At the pressure of the sea level.
+
+- [ ] When it *whistles*
+
+  \\> as they do
+  > That is
+  >
+  > later.
+
+* [X] At 212 °F
+"""
+
+
+def test_options_are_a_list_of_tasks_with_feedback_quoted_below_them() -> None:
+    item = one(f"{HEAD}\nThink of a kettle.\n\n{OPTIONS}\n## Answer\n\nAt 100 degrees.\n")
+    assert item.context == "Think of a kettle."
+    assert item.options == [
+        OptionItem(
+            text="At 100 degrees", correct=True, feedback="At the pressure of the sea level."
+        ),
+        OptionItem(text="When it *whistles*\n\n> as they do", feedback="That is\n\nlater."),
+        OptionItem(text="At 212 °F", correct=True),
+    ]
+    assert [answer.body for answer in item.answers] == ["At 100 degrees."]
+
+
+def test_options_stand_between_the_context_and_the_answers() -> None:
+    item = question(
+        context="Think.",
+        options=[
+            OptionItem(
+                text="One\n\n- [x] two\n> three", correct=True, feedback="## Answer\n\nIt is."
+            ),
+            OptionItem(text="## Options"),
+        ],
+    )
+    text = question_text(item, item.slug)
+    assert text.partition("---\n\n")[2].partition("## Answer\n<!--")[0] == (
+        "Think.\n\n## Options\n\n"
+        "- [x] One\n\n  - [x] two\n  \\> three\n  > ## Answer\n  >\n  > It is.\n"
+        "- [ ] ## Options\n\n"
+    )
+    assert one(text, f"{item.slug}.md").options == item.options
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("- At 100 degrees", "line 7: An option begins with '- [ ] ', a right one with '- [x] '."),
+        ("- [ ] One\nand more", "line 8: An option begins with"),
+        ("- [ ] One\n  > No.\n  two", "line 9: Feedback stands last in an option."),
+        ("- [ ] One\n\n## Options\n", "line 9: The options stand at line 5 already."),
+        ("- [ ]\n  > No.", "options[0].text: It is empty. Write the option, or remove it."),
+    ],
+)
+def test_a_list_of_options_that_is_none_is_refused_with_its_line(section: str, said: str) -> None:
+    assert refused(f"{HEAD}\n## Options\n\n{section}\n").startswith(f"kettle.md, {said}")
+
+
+def test_a_text_about_options_that_is_no_question_is_left_out() -> None:
+    found = read(folder({"README.md": "# Use\n\n## Options\n\n- one\n", "kettle.md": HEAD}))
+    assert [row.item.stem for row in found.rows if row.item] == ["What is a kettle?"]

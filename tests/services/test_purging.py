@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotAllowed, NotFound, WrongState
-from cms.formats.item import AnswerItem, DeckItem, Item, Row, SourceItem
+from cms.formats.item import AnswerItem, DeckItem, Item, OptionItem, Row, SourceItem
 from cms.models import (
     AuditEvent,
     Autosave,
@@ -86,6 +86,10 @@ def question(session: Session, admin: User, other: Question) -> Question:
                 applies_to=f"{MARK} >= 2",
                 sources=[SourceItem(url=f"https://example.org/{MARK}", title=f"On the {MARK}")],
             )
+        ],
+        options=[
+            OptionItem(text=f"The {MARK}", correct=True, feedback=f"It is the {MARK}."),
+            OptionItem(text=f"No {MARK}"),
         ],
     )
     id = question.id
@@ -170,7 +174,15 @@ def test_no_table_keeps_a_word_and_the_address_tells_the_reason(
     uid = question.uid
     # Should a table get text that a question can leave, it belongs to the fixture.
     assert {place.partition(".")[0] for place in places(session, MARK)} == {
-        *("question", "answer", "source", "revision", "provenance", "import_warning"),
+        *(
+            "question",
+            "answer",
+            "question_option",
+            "source",
+            "revision",
+            "provenance",
+            "import_warning",
+        ),
         *("correction", "comment", "autosave", "notification", "sample_run", "audit_event"),
         *(
             "publication",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -71,6 +72,12 @@ class Known:
     @property
     def body(self) -> str:
         return self.texts[-1][1]
+
+
+def options_with(body: str) -> dict[str, str]:
+    """Two options, as the editor's form has them; the right one is the answer."""
+    right = {"options[0].text": body, "options[0].correct": "yes", "options[0].feedback": "Yes."}
+    return {**right, "options[1].text": "Something else"}
 
 
 @dataclass
@@ -153,6 +160,7 @@ class Machine(RuleBasedStateMachine):
             seen_version="0",
             stem=stem,
             **{"answers[0].body": body},
+            **options_with(body),
         )
         assert done.status_code == 303
         found = (
@@ -183,6 +191,7 @@ class Machine(RuleBasedStateMachine):
             seen_version=str(form.seen),
             stem=question.stem,
             **{"answers[0].uid": question.answer, "answers[0].body": form.body},
+            **options_with(form.body),
         )
         same = form.body == question.body
         if question.deleted:
@@ -426,6 +435,13 @@ class Machine(RuleBasedStateMachine):
         assert told == {known.id: known.texts for known in self.desk.questions if not known.deleted}
 
     def the_shelf_is_what_was_published_last(self, live: dict[str, Any]) -> None:
+        published = select(Revision).join(
+            Question,
+            (Question.id == Revision.question_id) & (Question.published_number == Revision.number),
+        )
+        for row in self.desk.session.scalars(published):
+            content = decode(row)
+            assert live[content.uid or ""]["options"] == msgspec.to_builtins(content.options)
         assert {uid: each["answers"][0]["body"] for uid, each in live.items()} == {
             known.uid: known.texts[known.published - 1][1]
             for known in self.desk.questions

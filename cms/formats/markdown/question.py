@@ -1,4 +1,4 @@
-"""The file of one question: its front matter, its context, its answers."""
+"""The file of one question: its front matter, its context, its options, its answers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from cms.formats.item import (
     Uid,
     Upload,
 )
+from cms.formats.markdown.options import HEADING, options_text, read_options
 from cms.formats.strict_json import JSONFault, convert
 from cms.text import normalize_text
 
@@ -36,9 +37,12 @@ _SLUG = re.compile(SLUG_PATTERN)
 _LINES = re.IGNORECASE | re.MULTILINE
 
 _ANSWER = r"##[ \t]+answer[ \t]*(?::(?P<label>.*))?$"
-_HEADING = re.compile(rf"^ {{0,3}}{_ANSWER}", _LINES)
-_HEADING_OR_ESCAPED = re.compile(rf"^(?P<indent> {{0,3}})(?P<rest>\\*{_ANSWER})", _LINES)
-_ESCAPED_HEADING = re.compile(rf"^(?P<indent> {{0,3}})\\(?P<rest>\\*{_ANSWER})", _LINES)
+_OPTIONS = r"(?P<options>##[ \t]+options)[ \t]*$"
+_SECTION = rf"(?:{_OPTIONS}|{_ANSWER})"
+_ANSWER_HEADING = re.compile(rf"^ {{0,3}}{_ANSWER}", _LINES)
+_HEADING = re.compile(rf"^ {{0,3}}{_SECTION}", _LINES)
+_HEADING_OR_ESCAPED = re.compile(rf"^(?P<indent> {{0,3}})(?P<rest>\\*{_SECTION})", _LINES)
+_ESCAPED_HEADING = re.compile(rf"^(?P<indent> {{0,3}})\\(?P<rest>\\*{_SECTION})", _LINES)
 
 # The same for a comment with an object in it, as the first thing below a heading.
 _FIRST = r"(?P<indent>(?:[ \t]*\n)* {0,3})"
@@ -78,9 +82,12 @@ def question_text(item: Item, name: str | None) -> str:
     front = plain(replace(item, slug=None if item.slug == name else item.slug or ""))
     front.pop("context", None)
     front.pop("answers", None)
+    front.pop("options", None)
     parts = [f"---\n{strict_yaml.dumps(front)}---\n"]
     if item.context:
         parts.append(f"{_escaped(item.context)}\n")
+    if item.options:
+        parts.append(f"{HEADING}\n\n{_escaped(options_text(item.options))}\n")
     parts += map(_answer_text, item.answers)
     return "\n".join(parts)
 
@@ -161,7 +168,7 @@ def looks_like_question(upload: Upload) -> bool:
     if re.match(r"---[ \t]*\n", text):
         return re.search(r"^stem:", text, re.MULTILINE) is not None
     # The heading alone may stand in anything: in a table's cell, in an article.
-    return may_be_question(upload.name) and _HEADING.search(text) is not None
+    return may_be_question(upload.name) and _ANSWER_HEADING.search(text) is not None
 
 
 def stated_uid(upload: Upload) -> str | None:
@@ -186,7 +193,7 @@ def read_question(upload: Upload) -> Item | None:
     text = normalize_text(decode(upload))
     front = _FRONT.match(text)
     if front is None:
-        if _HEADING.search(text):
+        if _ANSWER_HEADING.search(text):
             raise JSONFault(
                 "The front matter is missing, or has no end. Begin the file with a line '---', "
                 "a line 'stem: ' with the question, and a line '---'.",
@@ -197,17 +204,32 @@ def read_question(upload: Upload) -> Item | None:
     headings = list(_HEADING.finditer(text, front.end()))
     starts = [heading.start() for heading in headings] + [len(text)]
     item.context = _unescaped(text[front.end() : starts[0]])
-    item.answers = [
-        _answer(text, heading, end) for heading, end in zip(headings, starts[1:], strict=True)
-    ]
+    options: re.Match[str] | None = None
+    for heading, end in zip(headings, starts[1:], strict=True):
+        if heading["options"] is None:
+            item.answers.append(_answer(text, heading, end))
+        elif options is not None:
+            raise JSONFault(
+                f"The options stand at line {_line(text, options.start())} already. "
+                f"Put all of them below one heading '{HEADING}'.",
+                f"line {_line(text, heading.start())}",
+            )
+        else:
+            options = heading
+            section = _unescaped(text[heading.end() : end])
+            item.options = read_options(section, _line(text, heading.end()))
     return item
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
 
 
 def _front_matter(text: str, file_name: str) -> Item:
     values = strict_yaml.loads(text, first_line=2) or {}
     if not isinstance(values, dict):
         raise JSONFault("The front matter has to be made of lines like 'key: value'.", "line 2")
-    for key in ("context", "answers"):
+    for key in ("context", "options", "answers"):
         if key in values:
             raise JSONFault("It stands in the text below the front matter. Move it there.", key)
     slug = file_name[: -len(ENDING)] if may_be_question(file_name) else ""
@@ -224,7 +246,7 @@ def _answer(text: str, heading: re.Match[str], end: int) -> AnswerItem:
         try:
             stated, start = _comment(text, comment.end(), end)
         except JSONFault as fault:
-            line = "line {}".format(text.count("\n", 0, comment.end()) + 1)
+            line = f"line {_line(text, comment.end())}"
             is_path = fault.place.startswith("$.")
             raise JSONFault(fault.problem, f"{line}, {fault.place}" if is_path else line) from None
         answer.uid, answer.applies_to = stated.uid, stated.applies_to

@@ -16,6 +16,7 @@ from cms.models import (
     Correction,
     ImportBatch,
     ImportWarning,
+    Option,
     Provenance,
     Question,
     Revision,
@@ -27,7 +28,7 @@ from cms.models import (
 from cms.services.addresses import slug_owners
 from cms.services.assets import note_uses
 from cms.services.chunks import chunks
-from cms.services.content import derived, source_rows, source_values
+from cms.services.content import derived, option_values, source_rows, source_values
 from cms.services.imports.planning import PlannedRow
 from cms.text import stem_key, unique_name
 from cms.vocabulary import CorrectionStatus, Origin, Stage
@@ -84,6 +85,15 @@ def insert_questions(
         ],
     )
     _insert_answers(session, ids, contents)
+    insert_rows(
+        session,
+        Option,
+        [
+            {"question_id": question_id, **values}
+            for question_id, content in zip(ids, contents, strict=True)
+            for values in option_values(content.options)
+        ],
+    )
     revisions: list[dict[str, Any]] = [
         {
             "question_id": question_id,

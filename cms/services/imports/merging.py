@@ -60,6 +60,8 @@ def overlay(under: Content, row: Content, drops: frozenset[str]) -> Content:
         changes["slug"] = row.slug
     if "tags" not in drops:
         changes["tags"] = sorted(set(row.tags))
+    if "options" not in drops:
+        changes["options"] = row.options
     if "answers" not in drops:
         changes["answers"] = _overlay_answers(under.answers, row.answers, drops)
     return replace(under, **changes)

@@ -303,6 +303,7 @@ def mend(
 def _is_in(damage: Damage, item: Item) -> bool:
     """Whether a damaged passage still stands in the text."""
     texts = [item.stem, item.context, *(answer.body for answer in item.answers)]
+    texts += [text for option in item.options for text in (option.text, option.feedback)]
     wanted = " ".join(damage.passage.split())
     return any(wanted in " ".join(text.split()) for text in texts)
 

@@ -20,6 +20,7 @@ from cms.models import (
     Comment,
     Correction,
     ImportWarning,
+    Option,
     Provenance,
     Question,
     Revision,
@@ -34,8 +35,8 @@ from cms.services.chunks import chunks
 Rows = dict[str, list[dict[str, Any]]]
 
 # In the order in which rows are put back.
-_OWNED = ("question", "question_tag", "answer", "correction", "source", "revision", "provenance")
-_TABLES = (*_OWNED, "import_warning", "comment")
+_OWNED = ("question", "question_tag", "answer", "question_option", "correction", "source")
+_TABLES = (*_OWNED, "revision", "provenance", "import_warning", "comment")
 # Rows that outlive a question and forget which it was.
 _LINKS = ("bulk_row", "import_row")
 
@@ -58,7 +59,7 @@ def keep_rows(session: Session, ids: Sequence[int]) -> dict[int, Rows]:
 def _statements(ids: Sequence[int]) -> Iterator[tuple[str, Select[Any]]]:
     """Yield a select of owner and whole row for each table that belongs to a question."""
     yield "question", select(Question.id, _table("question")).where(Question.id.in_(ids))
-    for owned in (Answer, Correction, Revision, Provenance, ImportWarning, Comment):
+    for owned in (Answer, Option, Correction, Revision, Provenance, ImportWarning, Comment):
         table = _table(owned.__tablename__)
         yield (
             table.name,

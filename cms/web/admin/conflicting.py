@@ -24,7 +24,8 @@ from cms.services.conflicts import Choice, Merge, Place
 from cms.services.content import content_of
 from cms.vocabulary import Difficulty
 from cms.web.admin.base import actor, way_back
-from cms.web.admin.forms import AnswerFields, QuestionForm, number
+from cms.web.admin.formparts import AnswerFields
+from cms.web.admin.forms import QuestionForm, number
 from cms.web.admin.presence import company
 from cms.web.admin.sources import tell_checks
 from cms.web.admin.steps import Steps
@@ -141,6 +142,8 @@ def _put_into(form: QuestionForm, mine: Content, merge: Merge) -> None:
             _write(held, was.answers[origin], answer, ("label", "applies_to", "body", "sources"))
         answers.append(held)
     form.answers = answers
+    if was.options != becomes.options:
+        form.options = becomes.options
 
 
 def _write(target: object, was: object, becomes: object, names: tuple[str, ...]) -> None:

@@ -51,6 +51,7 @@ from cms.vocabulary import Difficulty, Role, Stage
 from cms.web.admin.assets import ADD_IMAGE, add_image
 from cms.web.admin.base import actor, find, now, transaction, way_back
 from cms.web.admin.conflicting import CHOICE, ConflictPages, both_sides, catch_up, choose
+from cms.web.admin.distractors import DISTRACTOR, add_distractor, distractors
 from cms.web.admin.forms import QuestionForm
 from cms.web.admin.kept import unsaved_notice
 from cms.web.admin.presence import company
@@ -110,6 +111,8 @@ class EditorPages(ConflictPages, SourcePages):
             self.check_in(form, question, *map(int, found.groups()))
             if question is not None and not form.base and _is_as_saved(question, form):
                 return self._page(question, form)
+        elif question is not None and (offered := DISTRACTOR.fullmatch(verb)):
+            add_distractor(question, form, int(offered[1]))
         elif question is not None and (chosen := CHOICE.fullmatch(verb)):
             choose(form, Choice(chosen[1]), chosen[2], *both_sides(question, form))
         elif verb == ADD_IMAGE:
@@ -215,6 +218,7 @@ class EditorPages(ConflictPages, SourcePages):
             kept=None if unsaved else unsaved_notice(question),
             **company(question, form),
             likes=self._likes(question, form),
+            distractors=distractors(question, form),
             list_url=way_back() or self.get_url(".index_view"),
             opened_from=self.opened_from(),
             **(beside(question) if question else {}),

@@ -9,20 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from cms.errors import InvalidContent, InvalidInput
-from cms.formats.item import AnswerItem, Content, Item, SourceItem
+from cms.formats.item import AnswerItem, Content, Item, OptionItem, SourceItem
 from cms.services.content import UNCHECKED, LinkCheck
 from cms.text import normalize_body, normalize_line, normalize_text
 from cms.vocabulary import Difficulty
+from cms.web.admin.formparts import AnswerFields, OptionFields, SourceFields, date_or_none
 
 _ANSWER_FIELD = re.compile(r"answers\[(\d{1,4})\]\.(uid|label|applies_to|body)")
 _SOURCE_FIELD = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.(url|title|accessed_on)")
 _BODY = re.compile(r"answers\[(\d{1,4})\]\.body")
-_ANSWER_STEP = re.compile(r"answers\[(\d{1,4})\]\.(up|down|remove|add-source)")
+_OPTION_FIELD = re.compile(r"options\[(\d{1,4})\]\.(text|correct|feedback)")
+_STEP = re.compile(r"(answers|options)\[(\d{1,4})\]\.(up|down|remove|add-source)")
 _SOURCE_STEP = re.compile(r"answers\[(\d{1,4})\]\.sources\[(\d{1,4})\]\.remove")
 _LINES = (
     *("stem", "slug", "context", "difficulty", "tags", "summary"),
@@ -30,72 +32,6 @@ _LINES = (
 )
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _TAG_SEPARATOR = re.compile(r"[,;\n]")
-
-
-@dataclass
-class SourceFields:
-    """A citation as typed."""
-
-    url: str = ""
-    title: str = ""
-    accessed_on: str = ""
-
-    @property
-    def blank(self) -> bool:
-        return not (self.url.strip() or self.title.strip() or self.accessed_on.strip())
-
-
-@dataclass
-class AnswerFields:
-    """An answer as typed; `uid` is empty for a new one."""
-
-    uid: str = ""
-    label: str = ""
-    applies_to: str = ""
-    body: str = ""
-    sources: list[SourceFields] = field(default_factory=list)
-
-    @property
-    def blank(self) -> bool:
-        typed = self.label.strip() or self.applies_to.strip() or self.body.strip()
-        return not typed and all(source.blank for source in self.sources)
-
-    @classmethod
-    def of(cls, item: AnswerItem) -> AnswerFields:
-        return cls(
-            uid=item.uid or "",
-            label=item.label,
-            applies_to=item.applies_to,
-            body=item.body,
-            sources=[
-                SourceFields(
-                    url=source.url,
-                    title=source.title,
-                    accessed_on=source.accessed_on.isoformat() if source.accessed_on else "",
-                )
-                for source in item.sources
-            ],
-        )
-
-    def item(self, path: str) -> AnswerItem:
-        """Return the answer that was typed.
-
-        :raises InvalidContent: when a date is none; other rules are the services'
-        """
-        return AnswerItem(
-            uid=self.uid or None,
-            label=self.label,
-            applies_to=self.applies_to,
-            body=self.body,
-            sources=[
-                SourceItem(
-                    url=source.url,
-                    title=source.title,
-                    accessed_on=_date(f"{path}.sources[{index}].accessed_on", source.accessed_on),
-                )
-                for index, source in enumerate(self.sources)
-            ],
-        )
 
 
 @dataclass
@@ -121,6 +57,7 @@ class QuestionForm:
     form_id: str = ""
     settled: list[str] = field(default_factory=list)
     answers: list[AnswerFields] = field(default_factory=list)
+    options: list[OptionFields] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     link_checks: dict[str, LinkCheck] = field(default_factory=dict)
     checkable: bool = False
@@ -138,6 +75,7 @@ class QuestionForm:
             summary=summary,
             seen_version=str(seen_version),
             answers=[AnswerFields.of(answer) for answer in content.answers],
+            options=[OptionFields.of(option) for option in content.options],
         )
 
     @classmethod
@@ -145,11 +83,14 @@ class QuestionForm:
         """Return what a browser sent; unknown fields are ignored, absent ones are empty."""
         answers: dict[int, AnswerFields] = {}
         sources: dict[tuple[int, int], SourceFields] = {}
+        options: dict[int, OptionFields] = {}
         for name, raw in data.items():
             value = normalize_text(raw)
             if found := _ANSWER_FIELD.fullmatch(name):
                 answer = answers.setdefault(int(found[1]), AnswerFields())
                 setattr(answer, found[2], value)
+            elif found := _OPTION_FIELD.fullmatch(name):
+                setattr(options.setdefault(int(found[1]), OptionFields()), found[2], value)
             elif found := _SOURCE_FIELD.fullmatch(name):
                 place = int(found[1]), int(found[2])
                 setattr(sources.setdefault(place, SourceFields()), found[3], value)
@@ -159,6 +100,7 @@ class QuestionForm:
         form = cls(
             settled=[normalize_text(key) for key in data.getlist("settled")],
             answers=[answers[index] for index in sorted(answers)],
+            options=[options[index] for index in sorted(options)],
         )
         for name in _LINES:
             setattr(form, name, normalize_text(data.get(name, "")))
@@ -175,6 +117,8 @@ class QuestionForm:
             for number, source in enumerate(answer.sources):
                 place = f"{path}.sources[{number}]"
                 found += [(f"{place}.{name}", value) for name, value in vars(source).items()]
+        for index, option in enumerate(self.options):
+            found += [(f"options[{index}].{name}", value) for name, value in vars(option).items()]
         return found
 
     def step(self, name: str) -> bool:
@@ -182,23 +126,27 @@ class QuestionForm:
         if name == "add-answer":
             self.answers.append(AnswerFields())
             return True
+        if name == "add-option":
+            self.options.append(OptionFields())
+            return True
         if found := _SOURCE_STEP.fullmatch(name):
             answer = self._answer(int(found[1]))
             if answer and int(found[2]) < len(answer.sources):
                 del answer.sources[int(found[2])]
             return True
-        if not (found := _ANSWER_STEP.fullmatch(name)):
+        if not (found := _STEP.fullmatch(name)):
             return False
-        index, verb = int(found[1]), found[2]
-        answer = self._answer(index)
-        if answer is None:
+        index, verb = int(found[2]), found[3]
+        parts: list[Any] = self.answers if found[1] == "answers" else self.options
+        if index >= len(parts):
             return True
-        if verb == "add-source":
-            answer.sources.append(SourceFields())
-        else:
-            del self.answers[index]
+        part = parts[index]
+        if verb != "add-source":
+            del parts[index]
             if verb != "remove":
-                self.answers.insert(max(0, index + (1 if verb == "down" else -1)), answer)
+                parts.insert(max(0, index + (1 if verb == "down" else -1)), part)
+        elif isinstance(part, AnswerFields):
+            part.sources.append(SourceFields())
         return True
 
     def append(self, field: str, text: str) -> None:
@@ -260,6 +208,7 @@ class QuestionForm:
             difficulty=_difficulty(self.difficulty),
             tags=list(tags),
             answers=[answer.item(f"answers[{index}]") for index, answer in enumerate(self.answers)],
+            options=[option.item() for option in self.options],
         )
 
     def _drop_blanks(self) -> None:
@@ -267,6 +216,7 @@ class QuestionForm:
         for answer in self.answers:
             answer.sources = [source for source in answer.sources if not source.blank]
         self.answers = [answer for answer in self.answers if not answer.blank]
+        self.options = [option for option in self.options if not option.blank]
 
     def item(self) -> Item:
         """Return what was typed as it would be shown: nothing is refused, only made to fit."""
@@ -288,12 +238,18 @@ class QuestionForm:
                 for answer in self.answers
                 if answer.body.strip()
             ],
+            options=[option.item() for option in self.options if option.text.strip()],
         )
 
     def texts(self) -> dict[str, str]:
         """Return the texts in which a passage may stand, by field, as they were typed."""
         bodies = {f"answers[{i}].body": answer.body for i, answer in enumerate(self.answers)}
-        return {"stem": self.stem, "context": self.context, **bodies}
+        options = {
+            f"options[{place}].{name}": getattr(option, name)
+            for place, option in enumerate(self.options)
+            for name in ("text", "feedback")
+        }
+        return {"stem": self.stem, "context": self.context, **bodies, **options}
 
     def comparable(self, theirs: Content) -> Content:
         """Return what was typed as a content to compare; values that cannot be read stay text."""
@@ -314,12 +270,20 @@ class QuestionForm:
                         SourceItem(
                             url=source.url.strip(),
                             title=normalize_line(source.title),
-                            accessed_on=_date_or_none(source.accessed_on),
+                            accessed_on=date_or_none(source.accessed_on),
                         )
                         for source in answer.sources
                     ],
                 )
                 for answer in self.answers
+            ],
+            options=[
+                OptionItem(
+                    text=normalize_body(option.text),
+                    correct=bool(option.correct),
+                    feedback=normalize_body(option.feedback),
+                )
+                for option in self.options
             ],
         )
 
@@ -340,6 +304,7 @@ class QuestionForm:
             "tags": "Tags",
             "difficulty": "Difficulty",
             "slug": "Address",
+            "options": "Options",
             "summary": "Summary of the change",
         }
         for index, answer in enumerate(self.answers):
@@ -352,6 +317,9 @@ class QuestionForm:
                 found[f"{path}.sources[{number}].url"] = f"{source}, address"
                 found[f"{path}.sources[{number}].title"] = f"{source}, title"
                 found[f"{path}.sources[{number}].accessed_on"] = f"{source}, date"
+        for index in range(len(self.options)):
+            found[f"options[{index}].text"] = f"Option {index + 1}, text"
+            found[f"options[{index}].feedback"] = f"Option {index + 1}, feedback"
         return found
 
 
@@ -368,21 +336,3 @@ def _difficulty(written: str) -> Difficulty | None:
     except ValueError as error:
         words = ", ".join(Difficulty)
         raise InvalidContent([("difficulty", f"Choose one of {words}, or none.")]) from error
-
-
-def _date(path: str, written: str) -> date | None:
-    if not written.strip():
-        return None
-    try:
-        return date.fromisoformat(written.strip())
-    except ValueError as error:
-        raise InvalidContent(
-            [(path, "Write the date as 2026-11-22, or leave it empty.")]
-        ) from error
-
-
-def _date_or_none(written: str) -> date | None:
-    try:
-        return _date("", written)
-    except InvalidContent:
-        return None

@@ -125,8 +125,12 @@ def _saved_texts(question: Question, form: QuestionForm) -> dict[str, str]:
         for index, answer in enumerate(content.answers)
         if answer.uid in places
     }
-    names |= {"stem": "stem", "context": "context"}
-    return {names[name]: text for name, text in texts_of(content).items() if name in names}
+    # What is no answer's has one name in both: options are known by their place.
+    return {
+        names.get(name, name): text
+        for name, text in texts_of(content).items()
+        if name in names or not name.startswith("answers[")
+    }
 
 
 def marked(rendered: Rendered, form: QuestionForm, notes: Notes) -> Rendered:
@@ -138,7 +142,8 @@ def marked(rendered: Rendered, form: QuestionForm, notes: Notes) -> Rendered:
             wanted.setdefault(name, []).append(
                 Mark(note.passage, note.anchor, told, exact=note.exact)
             )
-    # The preview leaves out answers without a text.
+    # The preview leaves out answers and options without a text.
+    chosen = [f"options[{i}]" for i, each in enumerate(form.options) if each.text.strip()]
     shown = [f"answers[{i}].body" for i, each in enumerate(form.answers) if each.body.strip()]
     return replace(
         rendered,
@@ -147,6 +152,14 @@ def marked(rendered: Rendered, form: QuestionForm, notes: Notes) -> Rendered:
         answers=[
             replace(answer, html=_marked(answer.html, name, wanted))
             for answer, name in zip(rendered.answers, shown, strict=True)
+        ],
+        options=[
+            replace(
+                option,
+                text=_marked(option.text, f"{name}.text", wanted),
+                feedback=_marked(option.feedback, f"{name}.feedback", wanted),
+            )
+            for option, name in zip(rendered.options, chosen, strict=True)
         ],
     )
 

@@ -1,7 +1,8 @@
 """Public pages as linked data: nodes of the schema.org vocabulary (release 30.0).
 
-A question page is a Quiz of one flashcard: the form that the vocabulary and
-search engines have for a question whose answers are the site's own. A QAPage
+A question page is a Quiz of one flashcard, or of one multiple-choice question:
+the forms that the vocabulary and search engines have for a question whose
+answers are the site's own. A QAPage
 would say that readers answer, an FAQPage that the questions are about the site.
 Addresses are permalinks: relative ones, where the site's own is not set, are
 resolved against the page.
@@ -22,7 +23,7 @@ from cms.markup import plain_inline
 from cms.services.listing import Listed
 from cms.services.publicdecks import PublicDeck
 from cms.services.reading import Bank, Counts, Erratum, PublicQuestion, PublicTag
-from cms.services.rendered import RenderedAnswer, RenderedCorrection
+from cms.services.rendered import RenderedAnswer, RenderedCorrection, RenderedOption
 from cms.web.public.addresses import permalink
 from cms.web.public.plaintext import shortened, visible_text
 
@@ -104,6 +105,8 @@ def question_data(question: PublicQuestion) -> list[Node]:
         card["keywords"] = terms
     if rendered.corrections:
         card["correction"] = [_correction(each) for each in rendered.corrections]
+    if rendered.options:
+        card |= _multiple_choice(rendered.options, accepted, f"{address}#options")
     card |= _origin(facts.provenance)
     quiz = {"@type": "Quiz", "@id": f"{address}#card", "name": name, "url": address, **level}
     if terms:
@@ -225,6 +228,30 @@ def _answer(answer: RenderedAnswer, address: str) -> Node:
     if answer.label:
         node["name"] = answer.label
     return node | _citations(answer.sources)
+
+
+def _multiple_choice(options: Sequence[RenderedOption], model: Node, address: str) -> Node:
+    """Describe what can be chosen; the model answer explains the first one that is right."""
+    nodes: dict[bool, list[Node]] = {True: [], False: []}
+    for position, option in enumerate(options, start=1):
+        node: Node = {
+            "@type": "Answer",
+            "position": position,
+            "url": address,
+            "text": shortened(visible_text(option.text), TEXT_LIMIT),
+        }
+        if option.feedback:
+            feedback = shortened(visible_text(option.feedback), TEXT_LIMIT)
+            node["comment"] = {"@type": "Comment", "text": feedback}
+        nodes[option.correct].append(node)
+    if nodes[True]:
+        nodes[True][0]["answerExplanation"] = model | {"@type": "Comment"}
+    return {
+        "eduQuestionType": "Multiple choice",
+        "answerCount": len(options),
+        "acceptedAnswer": nodes[True],
+        "suggestedAnswer": nodes[False],
+    }
 
 
 def _correction(correction: RenderedCorrection) -> Node:

@@ -30,8 +30,8 @@ export function cardOf(base, slug) {
 
 // Put a card into the page with its answer folded, and return its heading.
 export function place(slot, card) {
-  const reveal = card.querySelector('.reveal');
-  reveal.open = false;
+  for (const fold of card.querySelectorAll('.reveal, .choice-check')) fold.open = false;
+  for (const input of card.querySelectorAll('.choice > input')) input.checked = false;
   slot.replaceChildren(card);
   if (!card.dataset.arrived && !card.querySelector('.code-head button')) {
     card.dispatchEvent(new Event('arrived', { bubbles: true }));

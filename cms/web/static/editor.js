@@ -1,14 +1,16 @@
-// The editor of a question: answers that move, keys, tags as chips, a preview while one types.
+// The editor of a question: answers and options that move, keys, tags as chips, a preview while one types.
 
 const form = document.getElementById('editor');
 const answers = document.getElementById('answers');
+const options = document.getElementById('options');
+const CARD = '[data-answer], [data-option]';
 
 // Other scripts of the page hear of what changes without being typed.
 function changed() {
   form.dispatchEvent(new CustomEvent('desk:changed'));
 }
 
-// --- answers and sources: the same steps that the server does for the plain form -----
+// --- answers, options and sources: the same steps that the server does for the plain form -----
 
 function numbered(node, replacements) {
   const swap = (text) => replacements.reduce((held, [from, to]) => held.replace(from, to), text);
@@ -21,16 +23,26 @@ function numbered(node, replacements) {
   }
 }
 
-function renumber() {
-  const cards = [...answers.querySelectorAll('[data-answer]')];
+// Number the cards of a list, answers or options, as they stand now.
+function renumber(list) {
+  const cards = [...list.querySelectorAll(CARD)];
   cards.forEach((card, index) => {
-    numbered(card, [[/answers\[(\d+|__n__)\]/g, `answers[${index}]`]]);
-    renumberSources(card);
-    card.querySelector('[data-answer-legend]').textContent = `Answer ${index + 1}`;
+    numbered(card, [[/(answers|options)\[(\d+|__n__)\]/g, `$1[${index}]`]]);
+    card.querySelector('[data-legend]').textContent = `${list.dataset.noun} ${index + 1}`;
     card.querySelector('[data-step=up]').disabled = index === 0;
     card.querySelector('[data-step=down]').disabled = index === cards.length - 1;
+    if (list === options) return;
+    renumberSources(card);
     describe(card, index);
   });
+  if (list === options) describeOptions();
+}
+
+function describeOptions() {
+  const number = options.querySelectorAll('[data-option]').length;
+  const right = options.querySelectorAll('[type=checkbox]:checked').length;
+  form.querySelector('[data-options-facts]').textContent =
+    number ? `${number} option${number === 1 ? '' : 's'}, ${right} right` : 'for multiple choice, beside the answer';
 }
 
 function renumberSources(card) {
@@ -94,8 +106,21 @@ const steps = {
     const card = copyOf('answer-template');
     answers.append(card);
     prepare(card);
-    renumber();
+    renumber(answers);
     card.querySelector('[data-body]').focus();
+  },
+  'add-option'(button) {
+    const card = copyOf('option-template');
+    const [text, feedback] = card.querySelectorAll('textarea');
+    options.append(card);
+    renumber(options);
+    if (button.dataset.text) {
+      // What a correction offers is offered once.
+      text.value = button.dataset.text;
+      feedback.value = button.dataset.feedback;
+      button.closest('li').hidden = true;
+    }
+    text.focus();
   },
   'fold-all'() {
     const cards = [...answers.querySelectorAll('[data-answer]')];
@@ -104,16 +129,21 @@ const steps = {
   },
   check(button) { check(button.closest('[data-source]')); },
   remove(button) {
-    const card = button.closest('[data-answer]');
-    const [next, name] = [card.nextElementSibling, card.querySelector('[data-answer-name]').textContent];
+    const card = button.closest(CARD);
+    const [list, next] = [card.parentElement, card.nextElementSibling];
+    const name = card.querySelector('[data-answer-name], [data-legend]').textContent;
     card.remove();
-    renumber();
-    offerUndo(`‘${name}’ is removed.`, () => { answers.insertBefore(card, next); renumber(); });
+    renumber(list);
+    offerUndo(`‘${name}’ is removed.`, () => { list.insertBefore(card, next); renumber(list); });
+    if (list === options) {
+      (next?.querySelector('[data-option-text]') || document.querySelector('[value=add-option]')).focus();
+      return;
+    }
     const field = next && !isFolded(next) && next.querySelector('[data-body]');
     (field || next?.querySelector('[data-step=fold]') || document.querySelector('[data-step=add]')).focus();
   },
-  up(button) { move(button.closest('[data-answer]'), -1); button.focus(); },
-  down(button) { move(button.closest('[data-answer]'), 1); button.focus(); },
+  up(button) { move(button.closest(CARD), -1); button.focus(); },
+  down(button) { move(button.closest(CARD), 1); button.focus(); },
   fold(button) {
     const card = button.closest('[data-answer]');
     fold(card, button.getAttribute('aria-expanded') === 'true');
@@ -140,7 +170,7 @@ function move(card, direction) {
   const other = direction < 0 ? card.previousElementSibling : card.nextElementSibling;
   if (!other) return;
   if (direction < 0) other.before(card); else other.after(card);
-  renumber();
+  renumber(card.parentElement);
   card.scrollIntoView({ block: 'nearest' });
 }
 
@@ -153,7 +183,7 @@ form.addEventListener('click', (event) => {
 });
 
 form.addEventListener('keydown', (event) => {
-  const card = event.target.closest('[data-answer]');
+  const card = event.target.closest(CARD);
   const direction = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   if (card && answers && direction && event.altKey && !event.shiftKey && !('readonly' in form.dataset)) {
     event.preventDefault();
@@ -169,7 +199,7 @@ if (answers) {
   const cards = [...answers.querySelectorAll('[data-answer]')];
   const folded = JSON.parse(sessionStorage.getItem(foldedName) || '[]');
   cards.forEach(prepare);
-  if (document.getElementById('answer-template')) renumber();
+  if (document.getElementById('answer-template')) [answers, options].forEach(renumber);
   for (const card of cards) {
     // What is wrong is never folded away.
     if (folded.includes(card.dataset.uid) && !card.querySelector('[aria-invalid]')) fold(card, true);
@@ -210,6 +240,8 @@ async function check(source) {
   if (ours) said.innerHTML = await response.text();
   else said.textContent = response?.status === 401 ? 'Not checked: you are logged out.' : 'Not checked: the server does not answer.';
 }
+
+options?.addEventListener('change', describeOptions);
 
 form.addEventListener('input', (event) => {
   const source = event.target.closest('[data-source]');

@@ -134,17 +134,69 @@ async function ask(wanted = null, { focus = true } = {}) {
   part('grades').hidden = true;
   part('changed').hidden = !record || record.revision >= now.revision;
   const heading = place(part('card'), element);
+  if (settings.shuffle) shuffleOptions(element, places.get(card.uid));
   await count();
   if (focus) attend(heading, part('progress').parentElement);
   if (next) cardOf(session.dataset.cards, next.slug).catch(() => { /* It is asked for again. */ });
   return undefined;
 }
 
-function offerGrades() {
+// --- its options ---------------------------------------------------------------------------------
+
+const optionsOf = () => [...part('card').querySelectorAll('.choice > input')];
+const checked = () => part('card').querySelector('.choice-check')?.open;
+
+// Numbers from 0 to 1 that a seed decides (mulberry32).
+function* numbers(seed) {
+  for (let state = seed; ; ) {
+    state = (state + 0x6D2B79F5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    yield ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+}
+
+// The card's place in the shuffled order is the seed: a card that comes again looks the same.
+function shuffleOptions(card, seed) {
+  const random = numbers(Math.floor(seed * 2 ** 32));
+  const ranked = [...card.querySelectorAll('.choice')]
+    .sort((one, other) => one.querySelector('input').id.localeCompare(other.querySelector('input').id))
+    .map((option) => [random.next().value, option]).sort(([one], [other]) => one - other);
+  for (const [, option] of ranked) option.parentElement.append(option);
+}
+
+function choose(number) {
+  const input = optionsOf()[number - 1];
+  if (!now || !input || checked()) return false;
+  input.click();
+  input.focus();
+  return true;
+}
+
+function check() {
+  const fold = part('card').querySelector('.choice-check');
+  if (!now || !fold || fold.open) return false;
+  fold.open = true;
+  return true;
+}
+
+// Say what came of the choice, and suggest a grade; who chose nothing only looked.
+function judge(fold) {
+  const options = optionsOf();
+  const chosen = options.some((each) => each.checked);
+  const right = chosen && options.every((each) => each.checked === 'right' in each.dataset);
+  const words = right ? 'That is right.' : chosen ? 'Not quite: see what is marked above.' : 'What is right is marked above.';
+  fold.querySelector('p').textContent = words;
+  offerGrades(chosen ? (right ? 3 : 1) : 0);
+}
+
+function offerGrades(suggested = 0) {
   const time = Date.now();
   for (const button of part('grades').children) {
     const { due } = progress.graded(now.record, Number(button.dataset.grade), time);
-    button.querySelector('.interval').textContent = wait(due - time);
+    const suggests = Number(button.dataset.grade) === suggested;
+    button.toggleAttribute('data-suggested', suggests);
+    button.querySelector('.interval').textContent = wait(due - time) + (suggests ? ' · suggested' : '');
   }
   part('grades').hidden = false;
 }
@@ -257,7 +309,10 @@ function standBack() {
 
 if (session) {
   session.addEventListener('toggle', (event) => {
-    if (event.target.matches('.reveal') && event.target.open && now) offerGrades();
+    if (!event.target.open || !now) return;
+    if (event.target.matches('.choice-check')) judge(event.target);
+    // Who looks at the answer sees what was right, too.
+    else if (event.target.matches('.reveal') && !check() && !checked()) offerGrades();
   }, true);
   session.addEventListener('click', (event) => {
     const pressed = event.target.closest('button');
@@ -267,6 +322,7 @@ if (session) {
     else if (pressed.id === 'retry') alone(() => { tell(part('said'), ''); return ask(); });
     else if (pressed.id === 'more-new') alone(() => { extra += MORE; return ask(); });
   });
-  onKeys({ ' ': reveal, u: undo, 1: () => grade(1), 2: () => grade(2), 3: () => grade(3), 4: () => grade(4) });
+  const digits = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) => [digit, () => choose(digit) || (digit < 5 && grade(digit))]);
+  onKeys({ ' ': reveal, enter: check, u: undo, ...Object.fromEntries(digits) });
   begin().catch(standBack);
 }

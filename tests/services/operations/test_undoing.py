@@ -41,7 +41,15 @@ from cms.services.releases import release_number
 from cms.services.scheduling import schedule
 from cms.services.tags import delete_tag
 from cms.vocabulary import CorrectionKind, JobState, Origin, RowAction, Stage
-from tests.factories import AT, content, make_published, make_question, make_warning, publication_of
+from tests.factories import (
+    AT,
+    CHOICES,
+    content,
+    make_published,
+    make_question,
+    make_warning,
+    publication_of,
+)
 from tests.services.operations.test_bulk import bank, do, edit, fates, tags_of
 
 __all__ = ["bank"]
@@ -200,7 +208,7 @@ def told(session: Session, question: Question) -> list[tuple[Any, ...]]:
 
 
 def test_a_deleted_draft_comes_back_with_all_that_belonged_to_it(session: Session) -> None:
-    question = make_question(session, tags=["flask"], difficulty="hard")
+    question = make_question(session, tags=["flask"], difficulty="hard", options=CHOICES)
     edit(session, question)
     make_warning(session, question)
     found = open_correction(
