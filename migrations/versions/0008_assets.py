@@ -1,7 +1,7 @@
 """images of the bank, and which questions and publications show them
 
-Revision ID: 0007_assets
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 import sqlalchemy as sa
