@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from cms.formulas import FORMULA_LIMIT, FORMULA_PARTS
 from cms.markup import RENDER_LIMIT, plain_text, render
+from cms.markup.formulas import FORMULA_LIMIT, FORMULA_PARTS
 
 X = "<math><mi>x</mi></math>"
 BLOCK = '<math display="block"><mi>x</mi></math>'

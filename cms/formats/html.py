@@ -20,8 +20,8 @@ from markdownify import BACKSLASH, MarkdownConverter
 
 from cms.formats.htmlformulas import mark_formulas, written_formula
 from cms.formats.item import ASSET_PATTERN
-from cms.formulas import INLINE_FORMULAS
 from cms.markup import dialect
+from cms.markup.formulas import INLINE_FORMULAS
 
 # How Markdown of the bank refers to an image that it keeps.
 ASSET_ADDRESS = re.compile(f"asset:({ASSET_PATTERN})")

@@ -7,7 +7,7 @@ import re
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
-from cms.formulas import FORMULA_LIMIT, may_follow, may_precede
+from cms.markup.formulas import FORMULA_LIMIT, may_follow, may_precede
 
 TAG = "tex"
 """The element that stands for a formula until it is written; no program's HTML has one."""

@@ -8,7 +8,6 @@ and cleaning keep their state in local objects.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,26 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from slugify import slugify
 
-from cms.formulas import INLINE_FORMULAS, MATHML, as_mathml, formulas_plugin
-from cms.highlighting import CODE_CLASSES, highlighted
+from cms.markup.dialect import dialect
+from cms.markup.formulas import INLINE_FORMULAS, MATHML, as_mathml
+from cms.markup.highlighting import CODE_CLASSES, highlighted
+from cms.markup.samples import Sample, fence_info, is_sample, sample_at, samples
+
+__all__ = [
+    "ASSET_SCHEME",
+    "RENDER_LIMIT",
+    "Sample",
+    "Shown",
+    "dialect",
+    "images_in",
+    "plain_inline",
+    "plain_text",
+    "render",
+    "render_inline",
+    "samples",
+    "summarize",
+    "unwrapped",
+]
 
 # Bytes (UTF-8) of Markdown that is rendered; longer text is refused.
 RENDER_LIMIT = 200_000
@@ -64,39 +81,6 @@ _cleaner = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     link_rel="nofollow noopener",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A fence opened with 'python run': code, and what it has to print if that is shown.
-
-    `line` and `output_line` say on which line of the Markdown, from 1, the
-    content of each fence begins; `output_line` is 0 without an expected output.
-    """
-
-    code: str
-    expected: str | None
-    line: int
-    output_line: int = 0
-
-    @property
-    def hash(self) -> str:
-        """The SHA-256 (hex) of the code and its expected output."""
-        parts = [self.code] if self.expected is None else [self.code, self.expected]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def samples(markdown: str) -> list[Sample]:
-    """Return the code of a text that is meant to be run, in order.
-
-    An 'output' fence right after a sample, in the same list or quotation, is
-    what it has to print.
-    """
-    if "run" not in markdown:
-        # Most texts hold none; parsing them all would cost a large bank minutes.
-        return []
-    tokens = _parser.parse(markdown)
-    return [_sample(tokens, index) for index, token in enumerate(tokens) if _is_sample(token)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,26 +318,6 @@ def _set_block(
     return f'<div class="math" tabindex="0">{mathml}</div>\n'
 
 
-def _info(token: Token) -> tuple[str, list[str]]:
-    """Return the language of a fence in lower case, and the words after it."""
-    language, *words = token.info.split() or [""]
-    return language.lower(), words
-
-
-def _is_sample(token: Token) -> bool:
-    language, words = _info(token)
-    return token.type == "fence" and language == "python" and "run" in words
-
-
-def _sample(tokens: Sequence[Token], index: int) -> Sample:
-    token, after = tokens[index], tokens[index + 1 : index + 2]
-    # A fence knows on which line it opens, from 0.
-    line = (token.map or [0])[0] + 2
-    if after and after[0].type == "fence" and _info(after[0])[0] == "output":
-        return Sample(token.content, after[0].content, line, (after[0].map or [0])[0] + 2)
-    return Sample(token.content, None, line)
-
-
 def _fence(
     _renderer: object,
     tokens: Sequence[Token],
@@ -362,10 +326,10 @@ def _fence(
     env: Mapping[str, Any],
 ) -> str:
     token = tokens[index]
-    language, _ = _info(token)
-    if not _is_sample(token):
+    language, _ = fence_info(token)
+    if not is_sample(token):
         return _code_block(token.content, language)
-    proof = env.get("proofs", {}).get(_sample(tokens, index).hash, "")
+    proof = env.get("proofs", {}).get(sample_at(tokens, index).hash, "")
     return _code_block(token.content, language, " code-run", proof)
 
 
@@ -377,12 +341,6 @@ def _code_block(code: str, language: str, kind: str = "", proof: str = "") -> st
         f'<div class="code{kind}">{head}'
         f'<pre tabindex="0"><code>{highlighted(code, language)}</code></pre></div>\n'
     )
-
-
-def dialect() -> MarkdownIt:
-    """Return a new parser of the Markdown that the bank is written in, without rules of a page."""
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    return parser.enable(["table", "strikethrough"]).use(formulas_plugin)
 
 
 def _make_parser() -> MarkdownIt:
