@@ -4,7 +4,6 @@ Every save appends a Revision. Whoever saves names the revision that they saw:
 somebody else's save in between is a StaleEdit, never an overwrite.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,16 +13,14 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
-from cms.formats.checks import Fault, refuse_faults
 from cms.formats.item import AnswerItem, Content, content_hash
-from cms.formats.normalizing import normalized
 from cms.models import Answer, Change, Correction, Option, Question, Revision, Tag, User, new_uid
 from cms.services import news
-from cms.services.addresses import RESERVED, free_slug, slug_owners
+from cms.services.addresses import free_slug
+from cms.services.admission import checked, refuse_taken
 from cms.services.aliases import current_uids, living_uids
 from cms.services.assets import note_uses
 from cms.services.audit import record
-from cms.services.chunks import chunks
 from cms.services.content import (
     LinkChecks,
     content_of,
@@ -68,7 +65,7 @@ def create(
     content.tags = current_uids(session, content.tags)
     uid = content.uid or new_uid()
     content = replace(content, uid=uid, slug=content.slug or free_slug(session, content.stem, uid))
-    _refuse_taken(session, content)
+    refuse_taken(session, content)
     question = Question(
         uid=uid,
         stage=Stage.draft,
@@ -115,7 +112,7 @@ def save(
         return None
     if question.latest_number != seen_version:
         raise stale(session, question, mine=content, seen_version=seen_version)
-    _refuse_taken(session, content)
+    refuse_taken(session, content)
     _write(session, question, content, at)
     session.flush()
     revision = _append(
@@ -282,53 +279,6 @@ def lock_all(session: Session, ids: Sequence[int]) -> list[Question]:
             .execution_options(populate_existing=True)
         )
     )
-
-
-def checked(content: Content) -> Content:
-    """Return `content` normalized, without answers in which nothing was written.
-
-    :raises InvalidContent: with every fault and its remedy
-    """
-    content = normalized(content)
-    content.answers = [
-        answer
-        for answer in content.answers
-        if answer.label or answer.body or answer.applies_to or answer.sources
-    ]
-    refuse_faults(content)
-    return content
-
-
-def _refuse_taken(session: Session, content: Content) -> None:
-    if found := taken_faults(session, [content]):
-        raise InvalidContent(found[content.uid or ""])
-
-
-def taken_faults(session: Session, contents: Sequence[Content]) -> dict[str, list[Fault]]:
-    """Return what keeps contents from being saved because others have it, by their uids.
-
-    Contents with nothing of the kind are left out.
-    """
-    found: dict[str, list[Fault]] = defaultdict(list)
-    slugs = slug_owners(session, [content.slug for content in contents])
-    uids = [answer.uid for content in contents for answer in content.answers if answer.uid]
-    owners: dict[str, str] = {}
-    for some in chunks(uids):
-        answers = select(Answer.uid, Question.uid).join(Answer.question)
-        owners |= dict(session.execute(answers.where(Answer.uid.in_(some))).all())
-    for content in contents:
-        assert content.uid is not None
-        if content.slug and slugs.get(content.slug, set()) - {content.uid}:
-            whose = (
-                "a page of the site" if content.slug in RESERVED else "another question's address"
-            )
-            problem = f"'{content.slug}' is, or was, {whose}. Choose another."
-            found[content.uid].append(("slug", problem))
-        for index, answer in enumerate(content.answers):
-            if answer.uid and owners.get(answer.uid, content.uid) != content.uid:
-                problem = "Another question's answer has this uid."
-                found[content.uid].append((f"answers[{index}].uid", problem))
-    return dict(found)
 
 
 def same(content: Content, current: Content) -> bool:

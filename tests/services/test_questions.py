@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidContent, NotAllowed, NotFound, StaleEdit, WrongState
 from cms.formats.item import AnswerItem
 from cms.models import Answer, AuditEvent, Question, Revision, User, new_uid
+from cms.services.admission import taken_faults
 from cms.services.content import content_of, revision_content
 from cms.services.history import history
 from cms.services.publishing import publish, retire
@@ -23,7 +24,6 @@ from cms.services.questions import (
     return_to_draft,
     save,
     submit,
-    taken_faults,
 )
 from cms.vocabulary import Origin, Stage, Status
 from tests.factories import AT, content, make_published, make_question

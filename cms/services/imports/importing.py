@@ -33,6 +33,7 @@ from cms.models import (
     Tag,
     User,
 )
+from cms.services.admission import checked, taken_faults
 from cms.services.aliases import tag_slugs
 from cms.services.assets import take_in
 from cms.services.audit import record
@@ -46,7 +47,7 @@ from cms.services.imports.inserting import (
 )
 from cms.services.imports.planning import Plan, PlannedRow, plan
 from cms.services.permissions import require
-from cms.services.questions import MERGED, checked, lock_all, same, taken_faults
+from cms.services.questions import MERGED, lock_all, same
 from cms.services.rewriting import Rewriting, current_contents, rewrite
 from cms.services.tags import resolve
 from cms.text import normalize_line
