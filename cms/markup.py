@@ -50,6 +50,8 @@ _CODE_CLASSES = {
     Kind.Generic.Output: "c",
     Kind.Generic.Prompt: "c",
 }
+CODE_CLASSES = frozenset(_CODE_CLASSES.values())
+"""The classes that `highlighted` gives: for whoever shows its HTML elsewhere."""
 _ALIGNMENTS = {
     "text-align:left": "start",
     "text-align:center": "center",
@@ -71,7 +73,7 @@ _cleaner = nh3.Cleaner(
     },
     allowed_classes={
         "div": {"code", "code-head", "code-run", "code-output", "table"},
-        "span": {"ran", *_CODE_CLASSES.values()},
+        "span": {"ran", *CODE_CLASSES},
         "td": set(_ALIGNMENTS.values()),
         "th": set(_ALIGNMENTS.values()),
     },
@@ -304,11 +306,11 @@ def _code_block(code: str, language: str, kind: str = "", proof: str = "") -> st
     head = f'<div class="code-head">{escape(language[:40]) or "code"}{ran}</div>'
     return (
         f'<div class="code{kind}">{head}'
-        f'<pre tabindex="0"><code>{_highlighted(code, language)}</code></pre></div>\n'
+        f'<pre tabindex="0"><code>{highlighted(code, language)}</code></pre></div>\n'
     )
 
 
-def _highlighted(code: str, language: str) -> str:
+def highlighted(code: str, language: str) -> str:
     """Return code as HTML, its kinds of words marked by the short classes of `_CODE_CLASSES`."""
     if language not in _languages() or language == "output" or len(code) > HIGHLIGHT_LIMIT:
         return escape(code, quote=False)
