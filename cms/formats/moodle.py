@@ -286,5 +286,5 @@ MOODLE_XML = Format(
     drops=DROPS,
     through_html=True,
     holds="a question bank of Moodle, with its images",
-    checked_with="Moodle 4.5's own importer, by hand",
+    checked_with="the shape of Moodle 4.5's own exports",
 )
