@@ -51,6 +51,12 @@ def run(step: str, folder: Path) -> None:
             questions = db.session.scalars(select(Question)).all()
             publish(db.session, questions, by=None, at=at)
             db.session.commit()
+        elif step.startswith("read "):
+            name = step.removeprefix("read ")
+            read = FORMATS[name].read
+            assert read is not None
+            upload = Upload(f"out.{name}", (folder / f"out.{name}").read_bytes())
+            assert all(row.item for row in read(upload).rows)
         else:
             stream = export_shelf(db.session, FORMATS[step], Selection(), Head("Generated"))
             with (folder / f"out.{step}").open("wb") as file:
@@ -115,8 +121,11 @@ def main(count: int) -> None:
         print(f"{count:,} questions, {(folder / 'bank.json').stat().st_size / 1e6:.1f} MB of JSON")
         seconds = measured("import", folder)
         print(f"{'':14} {count / seconds:8.0f} questions/s, {raw(folder) / seconds:.2f} x raw")
-        for step in ("import again", "publish", "json", "jsonl", "csv", "markdown"):
+        for step in ("import again", "publish"):
             measured(step, folder)
+        for name in ("json", "jsonl", "csv", "markdown", "gift", "moodle.xml", "qti.zip"):
+            measured(name, folder)
+            measured(f"read {name}", folder)
 
 
 if __name__ == "__main__":

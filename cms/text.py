@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Callable
 
 # Control characters but tab and LF, NEL (YAML reads it as a line end), the two
-# Unicode line separators' cousins stay; lone surrogates cannot be encoded.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+# Unicode line separators' cousins stay; lone surrogates cannot be encoded, and
+# no XML holds the last two (XML 1.0, section 2.2).
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff\ufffe\uffff]")
 _NEWLINES = re.compile("\r\n?|\x85")
 _WORDS = re.compile(r"\w+")
 
@@ -14,8 +15,8 @@ _WORDS = re.compile(r"\w+")
 def normalize_text(text: str) -> str:
     """Return `text` with LF line ends and without characters that no store keeps.
 
-    PostgreSQL refuses NUL, YAML changes U+0085, UTF-8 has no lone surrogates;
-    other control characters mean nothing in prose. Idempotent.
+    PostgreSQL refuses NUL, YAML changes U+0085, UTF-8 has no lone surrogates, XML
+    no U+FFFE and U+FFFF; other control characters mean nothing in prose. Idempotent.
     """
     return _FORBIDDEN.sub("", _NEWLINES.sub("\n", text))
 

@@ -6,14 +6,19 @@ from cms.errors import InvalidInput, UnreadableFile
 from cms.formats.article import FORMAT as ARTICLE
 from cms.formats.csv import CSV
 from cms.formats.format import Format
+from cms.formats.gift import GIFT
 from cms.formats.item import Upload
 from cms.formats.json import JSON, JSONL
 from cms.formats.markdown import MARKDOWN
+from cms.formats.moodle import MOODLE_XML
+from cms.formats.qti import QTI
 
 __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
-FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, ARTICLE)}
+FORMATS: dict[str, Format] = {
+    each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, MOODLE_XML, QTI, GIFT, ARTICLE)
+}
 
 
 def by_name(name: str) -> Format:

@@ -9,19 +9,26 @@ nothing that Markdown cannot say is left of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape, unescape
 from typing import Any
 
 import nh3
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from markdownify import BACKSLASH, MarkdownConverter
 
-from cms.formats.htmlformulas import mark_formulas, written_formula
+from cms.formats.escaping import escape as escape_text
+from cms.formats.escaping import escape_line_start
+from cms.formats.htmlformulas import mark_formulas
 from cms.formats.item import ASSET_PATTERN
-from cms.markup import dialect
+from cms.formats.markdownwriter import MarkdownWriter, collapsed
+from cms.markup.dialect import dialect
 from cms.markup.formulas import INLINE_FORMULAS
+from cms.markup.highlighting import CODE_CLASSES, highlighted
+
+HTML_LIMIT = 1_000_000  # characters of HTML that keep their markup
+DEEPEST = 150  # levels of elements that keep their markup; real texts stay below 30
 
 # How Markdown of the bank refers to an image that it keeps.
 ASSET_ADDRESS = re.compile(f"asset:({ASSET_PATTERN})")
@@ -32,7 +39,14 @@ AssetAddress = Callable[[str], str]
 AssetOf = Callable[[str], str]
 """What stands in Markdown for the address of an image: 'asset:…', or '' to leave its words."""
 
-_CODE_CLASS = re.compile(r"(?:language|lang|brush|highlight)[-:]\s*(?P<name>[\w+#.-]+)")
+_EXTERNAL = re.compile("https?://", re.IGNORECASE)
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*+)[^<>]*+>?")
+_CLOSE_THEMSELVES = frozenset(
+    {"br", "hr", "img", "wbr", "p", "li", "td", "th", "tr", "dt", "dd", "col", "input"}
+)
+_SCHEMES = {"http", "https", "mailto", "asset"}
+_BREAKS = frozenset({"softbreak", "hardbreak"})
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*+):", re.IGNORECASE)
 
 _cleaner = nh3.Cleaner(
     tags={
@@ -47,23 +61,42 @@ _cleaner = nh3.Cleaner(
         "ol": {"start"},
         "pre": {"class"},
     },
-    url_schemes={"http", "https", "mailto", "asset"},
+    allowed_classes={"span": set(CODE_CLASSES)},
+    url_schemes=_SCHEMES,
     link_rel=None,
 )
 
 
-def to_html(markdown: str, asset: AssetAddress = lambda _name: "") -> str:
-    """Return Markdown as plain, safe HTML; `asset` says where an image of the bank is found."""
-    return _cleaner.clean(_parser.render(markdown, {"asset": asset})).strip()
+def to_html(
+    markdown: str, asset: AssetAddress = lambda _name: "", *, highlight: bool = False
+) -> str:
+    """Return Markdown as plain, safe HTML; `asset` says where an image of the bank is found.
+
+    With `highlight`, words of code are marked by the classes of `cms.markup`. What
+    HTML does not show is the same whatever the Markdown: runs of spaces are one.
+    """
+    env = {"asset": asset, "code": highlighted if highlight else _plain_code}
+    return _cleaner.clean(_parser.render(markdown, env)).strip()
+
+
+def _plain_code(code: str, _language: str) -> str:
+    return escape(code, quote=False)
 
 
 def _fence(
-    _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
+    _renderer: object,
+    tokens: Sequence[Token],
+    index: int,
+    _options: object,
+    env: Mapping[str, Any],
 ) -> str:
     token = tokens[index]
     words = token.info.split()
     kind = f' class="{escape(" ".join(["language-" + words[0], *words[1:]]))}"' if words else ""
-    return f"<pre><code{kind}>{escape(token.content, quote=False)}</code></pre>\n"
+    # A fence that the text's end closes may lack its last line end.
+    code = token.content if token.content.endswith("\n") else f"{token.content}\n"
+    shown = env["code"](code, words[0].lower() if words else "") if token.content else ""
+    return f"<pre><code{kind}>{shown}</code></pre>\n"
 
 
 def _image(
@@ -75,7 +108,7 @@ def _image(
 ) -> str:
     token = tokens[index]
     address = str(token.attrGet("src") or "")
-    words = escape(token.content)
+    words = escape("".join(_words(token.children or [])))
     known = ASSET_ADDRESS.fullmatch(address)
     if known:
         address = env["asset"](known[1])
@@ -102,7 +135,67 @@ def _formula(
     return f"\\[{tex}\\]" if token.markup == "$$" else f"\\({tex}\\)"
 
 
+def _words(tokens: Sequence[Token]) -> Iterator[str]:
+    for token in tokens:
+        if token.type == "image":
+            yield from _words(token.children or [])
+        else:
+            yield " " if token.type in _BREAKS else token.content
+
+
+def _as_html_shows_it(state: StateCore) -> None:
+    """Leave of each text what HTML shows of it: whatever differs only unseen is one HTML."""
+    heading = False
+    for index, token in enumerate(state.tokens):
+        if token.type == "heading_open":
+            heading = True
+        elif token.type == "inline":
+            token.children = list(_shown(token.children or [], heading))
+            _strip_edges(token.children)
+            heading = False
+            if not token.content and state.tokens[index - 1].type == "paragraph_open":
+                # White space that only Unicode knows: a paragraph in which nothing stands.
+                state.tokens[index - 1].hidden = state.tokens[index + 1].hidden = True
+
+
+def _shown(tokens: Sequence[Token], one_line: bool) -> Iterator[Token]:
+    """Yield tokens with single spaces, in a heading on one line, with links that are safe.
+
+    Emphasis within the same emphasis shows nothing more, and goes.
+    """
+    opened: list[str] = []
+    for index, token in enumerate(tokens):
+        if token.type == "text":
+            token.content = collapsed(token.content)
+            if index and tokens[index - 1].type in _BREAKS:
+                token.content = token.content.lstrip(" ")
+            if index + 1 < len(tokens) and tokens[index + 1].type in _BREAKS:
+                token.content = token.content.rstrip(" ")
+        elif one_line and token.type in _BREAKS:
+            yield Token("text", "", 0, content=" ")
+            continue
+        if token.nesting == 1:
+            opened.append("" if token.tag in opened or _is_unsafe(token) else token.tag)
+        if token.nesting == 0 or opened[-1]:
+            yield token
+        if token.nesting == -1:
+            opened.pop()
+
+
+def _strip_edges(tokens: Sequence[Token]) -> None:
+    if tokens and tokens[0].type == "text":
+        tokens[0].content = tokens[0].content.lstrip(" ")
+    if tokens and tokens[-1].type == "text":
+        tokens[-1].content = tokens[-1].content.rstrip(" ")
+
+
+def _is_unsafe(token: Token) -> bool:
+    scheme = _SCHEME.match(str(token.attrGet("href") or ""))
+    return scheme is not None and scheme[1].lower() not in _SCHEMES
+
+
 _parser = dialect()
+_parser.core.ruler.push("as_html_shows_it", _as_html_shows_it)
 _parser.add_render_rule("fence", _fence)
 _parser.add_render_rule("code_block", _fence)
 _parser.add_render_rule("image", _image)
@@ -111,41 +204,35 @@ for _type in (*INLINE_FORMULAS, "math_block"):
     _parser.add_render_rule(_type, _formula)
 
 
-def to_markdown(html: str, asset: AssetOf = lambda _address: "") -> str:
-    """Return HTML as Markdown; `asset` turns an image's address into what the bank calls it."""
-    soup = BeautifulSoup(_cleaner.clean(html), "html.parser")
-    mark_formulas(soup)
-    return _Converter(asset).convert_soup(soup).strip()
+def _external(address: str) -> str:
+    return address if _EXTERNAL.match(address) else ""
 
 
-class _Converter(MarkdownConverter):
-    """Markdown as the bank has it: ATX headings, hyphens, fences with their language."""
+def to_markdown(html: str, asset: AssetOf = _external) -> str:
+    """Return HTML as Markdown; `asset` turns an image's address into what stands for it.
 
-    def __init__(self, asset: AssetOf) -> None:
-        super().__init__(heading_style="atx", bullets="-", newline_style=BACKSLASH)
-        self._asset = asset
-
-    def convert_img(self, el: Tag, _text: str, **_: object) -> str:
-        words = str(el.get("alt") or "")
-        address = self._asset(str(el.get("src") or ""))
-        return f"![{words}]({address})" if address else words
-
-    def convert_tex(self, el: Tag, _text: str, **_: object) -> str:
-        return written_formula(el)
-
-    def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        if "_inline" in parent_tags:
-            return text
-        code = el.get_text().strip("\n")
-        longest = max((len(run) for run in re.findall("`+", code)), default=0)
-        fence = "`" * max(3, longest + 1)
-        return f"\n\n{fence}{_info(el)}\n{code}\n{fence}\n\n" if code else ""
+    By default an image on the web stays where it is, and any other leaves its words.
+    Of HTML that is longer than `HTML_LIMIT`, or nested deeper than `DEEPEST`, the
+    text alone is left: neither comes of a person's work.
+    """
+    if len(html) > HTML_LIMIT or _is_too_deep(html):
+        return escape_line_start(escape_text(unescape(_TAG.sub(" ", html)).strip()))
+    tree = BeautifulSoup(
+        _cleaner.clean(html), "html.parser", preserve_whitespace_tags={"pre", "code"}
+    )
+    mark_formulas(tree)
+    return MarkdownWriter(asset).document(tree)
 
 
-def _info(pre: Tag) -> str:
-    """Return what stands behind the opening of a fence: the language, and words such as 'run'."""
-    for element in (pre, *pre.find_all("code", limit=1)):
-        classes = " ".join(element.get_attribute_list("class"))
-        if found := _CODE_CLASS.match(classes):
-            return f"{found['name']}{classes[found.end() :]}"
-    return ""
+def _is_too_deep(html: str) -> bool:
+    """Whether more elements are open at once than real texts have.
+
+    Counted before anything is parsed: the sanitizer's time grows with the square of that.
+    """
+    depth = 0
+    for found in _TAG.finditer(html):
+        if found["name"].lower() not in _CLOSE_THEMSELVES:
+            depth = max(0, depth - 1) if found["end"] else depth + 1
+        if depth > DEEPEST:
+            return True
+    return False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bs4 import BeautifulSoup, Tag
-from bs4.element import NavigableString
+from bs4.element import NavigableString, PageElement
 
 from cms.markup.formulas import FORMULA_LIMIT, may_follow, may_precede
 
@@ -65,13 +66,18 @@ def _parts(soup: BeautifulSoup, text: str) -> list[NavigableString | Tag]:
 
 
 def written_formula(element: Tag) -> str:
-    """Return an element 'tex' as Markdown."""
-    tex = element.get_text()
-    if not element.has_attr("block"):
-        return f"${' '.join(tex.split())}$"
-    alone = all(
-        each is None or (isinstance(each, NavigableString) and not each.strip())
-        for each in (element.previous_sibling, element.next_sibling)
-    )
-    lines = "\n".join(line for line in tex.splitlines() if line.strip())
-    return f"\n\n$$\n{lines}\n$$\n\n" if alone else f"$${' '.join(tex.split())}$$"
+    """Return an element 'tex' as Markdown in a line of text."""
+    marks = "$$" if element.has_attr("block") else "$"
+    return f"{marks}{' '.join(element.get_text().split())}{marks}"
+
+
+def block_formula(nodes: Sequence[PageElement]) -> str:
+    """Return a paragraph that is one formula on lines of its own as Markdown; '' if it is not."""
+    shown = [each for each in nodes if not isinstance(each, NavigableString) or each.strip()]
+    if len(shown) != 1 or not isinstance(shown[0], Tag):
+        return ""
+    element = shown[0]
+    if element.name != TAG or not element.has_attr("block"):
+        return ""
+    lines = "\n".join(line for line in element.get_text().splitlines() if line.strip())
+    return f"$$\n{lines}\n$$"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from cms.errors import UnreadableFile
 from cms.formats.article import read
 from cms.formats.article.damage import find_damages
-from cms.formats.article.inline import escape_line_start, inline, mark_code, plain
+from cms.formats.article.inline import inline, mark_code, plain
 from cms.formats.article.markdown import to_blocks
+from cms.formats.escaping import escape_line_start
 from cms.formats.item import Row, Upload
 from cms.markup import plain_text, render
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from cms.formats.escaping import escape
+
 _BACKTICKS = re.compile("`++")
 _SPACES = re.compile(r"[ \t\u00a0]++")
 
@@ -37,21 +39,6 @@ _DUNDER = re.compile(r"(?<![A-Za-z0-9])__[A-Za-z0-9]\w*__(?![A-Za-z0-9])")
 _BLANK_TO_FILL_IN = re.compile("___")
 _CODE_IN_PARENTHESES = re.compile("['\"=_]")
 
-_SPECIAL = re.compile(
-    r"""
-      \\(?=[!-/:-@\[-`{-~]|$)           # a backslash that would escape something
-    | [`*]
-    | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])
-    | <(?=[A-Za-z/!?])
-    | &(?=\#?\w{1,32};)
-    | \](?=[(\[:])                      # a link or a link definition
-    | ~(?=~)
-    """,
-    re.VERBOSE,
-)
-_LINE_START = re.compile(
-    r"(?P<indent>\s*+)(?P<mark>#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[=-]++$|~~~|\d{1,9}(?=[.)](?:\s|$)))"
-)
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=\S)([^*]++)(?<=[^\s\\])\1")
 _LINK = re.compile(r"!?(?<!\\)\[([^\[\]]*+)(?<!\\)\]\([^()\s]*+(?: \"[^\"\n]*+\")?\)")
 _PLACE = re.compile("\0(\\d+)\0")
@@ -121,21 +108,6 @@ def inline(text: str, *, markup: bool) -> str:
 def mark_code(text: str) -> str:
     """Return plain text (a stem) with what is certainly code in backticks, nothing escaped."""
     return inline(text, markup=True)
-
-
-def escape(text: str) -> str:
-    """Return `text` with a backslash before what Markdown would read as markup."""
-    return _SPECIAL.sub(r"\\\g<0>", text)
-
-
-def escape_line_start(line: str) -> str:
-    """Return `line` so that it begins no heading, list, quotation, fence or rule."""
-    found = _LINE_START.match(line)
-    if not found:
-        return line
-    indent, mark = found.group("indent", "mark")
-    rest = line[found.end() :]
-    return f"{indent}{mark}\\{rest}" if mark.isdigit() else f"{indent}\\{mark}{rest}"
 
 
 def plain(text: str, *, keep_backticks: bool = False) -> str:

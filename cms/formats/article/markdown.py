@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from cms.formats.article import tables
 from cms.formats.article.codelines import code_run, language_of
-from cms.formats.article.inline import escape_line_start, inline, plain
+from cms.formats.article.inline import inline, plain
+from cms.formats.escaping import escape_line_start
 
 FENCE = re.compile(r"(?P<indent>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)(?P<info>[^`]*+)$")
 HEADING = re.compile(r"\s{0,3}(?P<marks>#{1,6})\s+(?P<text>\S.*)")

@@ -15,6 +15,7 @@ from markdownify import BACKSLASH, MarkdownConverter
 from cms.errors import UnreadableFile
 from cms.formats.article.inline import inline
 from cms.formats.article.page import Line, Page, dated, iso_date, start_of, starts_of
+from cms.formats.escaping import fenced
 from cms.text import normalize_line, normalize_text
 
 _HTML = re.compile(
@@ -324,9 +325,7 @@ class _Converter(MarkdownConverter):
         if "_inline" in parent_tags:
             return text
         code = _MARK.sub("", el.get_text()).strip("\n").rstrip()
-        longest = max((len(run) for run in re.findall("`+", code)), default=0)
-        fence = "`" * max(3, longest + 1)
-        return f"\n\n{fence}{_language(el)}\n{code}\n{fence}\n\n" if code else ""
+        return f"\n\n{fenced(code, _language(el))}\n\n" if code else ""
 
     def convert_dt(self, _el: Tag, text: str, **_: object) -> str:
         return f"\n\n**{text.strip()}**\n\n" if text.strip() else ""
