@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cms.errors import InvalidInput, UnreadableFile
+from cms.formats.anki import APKG
 from cms.formats.article import FORMAT as ARTICLE
 from cms.formats.csv import CSV
 from cms.formats.format import Format
@@ -13,7 +14,9 @@ from cms.formats.markdown import MARKDOWN
 __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
-FORMATS: dict[str, Format] = {each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, ARTICLE)}
+FORMATS: dict[str, Format] = {
+    each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, APKG, ARTICLE)
+}
 
 
 def by_name(name: str) -> Format:
