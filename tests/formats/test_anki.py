@@ -12,12 +12,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from backports import zstd
 
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype as notetypes
-from cms.formats.anki.package import cloze_sides
+from cms.formats.anki.package import cloze_sides, zstd
 from cms.formats.archive import packed
 from cms.formats.item import (
     AnswerItem,
@@ -376,3 +375,54 @@ def test_a_trigger_of_a_package_never_fires(tmp_path: Path) -> None:
 
 def test_a_sample_is_known_whatever_it_is_called() -> None:
     assert detect(upload(written(APKG, [question()]))) is APKG
+
+
+# --- plain text ------------------------------------------------------------------------
+
+TEXT = FORMATS["anki.txt"]
+
+
+def read_text(data: str, name: str = "places.anki.txt") -> list[Row]:
+    assert TEXT.read is not None
+    return list(TEXT.read(upload(data, name)).rows)
+
+
+def test_a_text_is_read_by_its_headers() -> None:
+    uid = question(1).uid
+    rows = read_text(
+        "#separator:semicolon\n#html:true\n#guid column:1\n#notetype column:2\n"
+        "#deck column:3\n#tags column:6\n#columns:guid;type;deck;Front;Back;Tags\n"
+        f'{uid};Basic;Places::Europe;"Capital; of <b>France</b>?";"Paris\n""city""";geo leech\n'
+        "x;Cloze;Places;The {{c1::sun}} is hot.;;\n"
+    )
+    assert [row.error for row in rows] == [None, None]
+    first, second = (row.item for row in rows)
+    assert first is not None
+    assert second is not None
+    assert (first.uid, first.stem, first.answers[0].body) == (
+        uid,
+        "Capital; of France?",
+        'Paris\n"city"',
+    )
+    assert first.tags == ["geo", "europe"]
+    assert (second.stem, second.answers[0].body) == ("The […] is hot.", "The **sun** is hot.")
+
+
+def test_a_text_without_headers_is_columns_between_tabs_and_no_html() -> None:
+    (row,) = read_text("What is 1 < 2?\tIt is <true>.\n")
+    assert row.item is not None
+    assert (row.item.stem, row.item.answers[0].body) == ("What is 1 < 2?", "It is \\<true>.")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("#separator:dots\na\tb", "#separator: 'dots' is no separator. Write one of tab, comma"),
+        ("#tags column:x\na\tb", "#tags column: 'x' is no column's number. Count them from 1."),
+        ("no columns at all", "line 1: Neither a header of Anki's nor columns between tabs"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_refused_with_its_place(data: str, said: str) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        read_text(data)
+    assert said in str(caught.value)

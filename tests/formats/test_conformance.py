@@ -33,12 +33,17 @@ HOSTILE = (
 
 # A file of every format that cannot be written, in our own words.
 SAMPLES: dict[str, bytes] = {
+    "anki.txt": (
+        b"#separator:tab\n#html:true\n#tags column:3\n"
+        b"What is a kettle?\tA vessel in which <b>water</b> is boiled.\tkitchen\n"
+        b'When does water boil?\t"At 100 degrees.<br>""Roughly."""\tkitchen physics\n'
+    ),
     "article": (
         b"Questions About Kettles\n\n"
         b"Q 1. What is a kettle?\n\nAnswer:\n\nA kettle is a vessel in which water is boiled.\n\n"
         b"Q 2. Why does a kettle whistle?\n\nSteam leaves it through a narrow opening.\n\n"
         b"Q 3. When does water boil?\n\nAt 100 degrees, if the pressure is that of the sea level.\n"
-    )
+    ),
 }
 
 

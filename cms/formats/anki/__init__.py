@@ -8,6 +8,7 @@ collection for that stands in `notetype.py` and `collection.py`.
 from __future__ import annotations
 
 from cms.errors import UnreadableFile
+from cms.formats.anki import text
 from cms.formats.anki.notes import DROPS, NoteReader
 from cms.formats.anki.package import COLLECTIONS, Package
 from cms.formats.anki.writing import write
@@ -15,7 +16,7 @@ from cms.formats.archive import Archive, is_archive
 from cms.formats.format import Format
 from cms.formats.item import Reading, Upload
 
-__all__ = ["APKG"]
+__all__ = ["ANKI_TEXT", "APKG"]
 
 
 def detect(upload: Upload) -> bool:
@@ -57,5 +58,17 @@ APKG = Format(
     also=("colpkg",),
     through_html=True,
     holds="a note for each question; retired ones come as updates",
+    checked_with="the official `anki` package",
+)
+# Where it has no header it may be any table: then its name, or a person, has to say what it is.
+ANKI_TEXT = Format(
+    name="anki.txt",
+    title="Anki: notes in plain text",
+    extension="anki.txt",
+    media_type="text/plain; charset=utf-8",
+    detect=text.detect,
+    read=text.read,
+    through_html=True,
+    holds="notes of any notetype, without their images",
     checked_with="the official `anki` package",
 )
