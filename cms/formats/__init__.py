@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cms.errors import InvalidInput, UnreadableFile
+from cms.formats.anki import ANKI_TEXT, APKG
 from cms.formats.article import FORMAT as ARTICLE
 from cms.formats.csv import CSV
 from cms.formats.format import Format
@@ -17,7 +18,8 @@ __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
 FORMATS: dict[str, Format] = {
-    each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, MOODLE_XML, QTI, GIFT, ARTICLE)
+    each.name: each
+    for each in (JSON, JSONL, ANKI_TEXT, CSV, MARKDOWN, APKG, MOODLE_XML, QTI, GIFT, ARTICLE)
 }
 
 

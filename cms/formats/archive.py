@@ -141,11 +141,12 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX"
 
 
-def packed(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Yield a zip of files, given by name and content; it lists them by name.
+def packed(files: Iterable[tuple[str, bytes | Iterator[bytes]]]) -> Iterator[bytes]:
+    """Yield a zip of files, given by name and content, in pieces or as a whole; it lists
+    them by name.
 
     The same files give the same bytes, wherever and whenever they are packed.
-    `files` is read once, and one file at a time is in memory.
+    `files` is read once, and one file, or piece of one, at a time is in memory.
     """
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
         with zipfile.ZipFile(spool, "w") as archive:
@@ -155,7 +156,9 @@ def packed(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
                 info.compress_type = zipfile.ZIP_DEFLATED
                 info.create_system = 3  # Unix, on every system.
                 info.external_attr = (stat.S_IFREG | 0o644) << 16
-                archive.writestr(info, data)
+                with archive.open(info, "w") as file:
+                    for piece in [data] if isinstance(data, bytes) else data:
+                        file.write(piece)
             archive.filelist.sort(key=attrgetter("filename"))
         spool.seek(0)
         while piece := spool.read(_PIECE):

@@ -43,10 +43,9 @@ class Format:
     fields that a file of this format cannot hold (see `cms.formats.item.stripped`;
     names that are not fields of an Item, such as 'decks', are parts of the bank).
     `options` are the writer's switches, each with one line of explanation.
-    `through_html` is set where texts are HTML in the file: they come back saying
-    the same, but maybe with another spelling of their Markdown.
-    `holds` says in a few words what it is good for, and `checked_with` which
-    programs read its files in the tests: both stand in docs/formats.md.
+    `through_html` is set where a file holds texts as HTML: they come back saying the
+    same, not letter by letter. `holds` says in a few words what it is good for, and
+    `checked_with` which programs read its files in the tests: both stand in docs/formats.md.
     """
 
     name: str

@@ -352,7 +352,10 @@ def _joined(pieces: Sequence[tuple[str, str]]) -> str:
     for index, (mark, text) in enumerate(pieces):
         if not mark:
             # HTML shows no white space after a break; in Markdown a line end would be another.
-            result += text.lstrip(" \n") if result.endswith("\\\n") else text
+            # Beside an image that left no words, two spaces meet.
+            if result.endswith((" ", "\n")):
+                text = text.lstrip(" \n" if result.endswith("\\\n") else " ")
+            result += text
             continue
         lead, trail = _margins(text)
         inner = text.strip(" ")

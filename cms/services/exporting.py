@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, exists, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import Format
@@ -17,6 +17,7 @@ from cms.formats.item import (
     Entry,
     Export,
     Item,
+    Retirement,
     TagItem,
     TombstoneItem,
 )
@@ -42,11 +43,15 @@ from cms.services import search
 from cms.services.assets import asset_of
 from cms.services.chunks import CHUNK
 from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
+from cms.services.deckmembers import Merges, merges, survivor
 from cms.services.decks import deck_item
 from cms.services.errata import correction_item
 from cms.services.provenance import provenance_item
 from cms.services.releases import release_number
-from cms.vocabulary import Difficulty
+from cms.vocabulary import ChangeKind, DeckChangeKind, Difficulty
+
+# What a release does to a question that is not public any more.
+_TAKEN_AWAY = (ChangeKind.retired, ChangeKind.merged, ChangeKind.purged)
 
 Tick = Callable[[], None]
 
@@ -113,7 +118,9 @@ def export_shelf(
         entries=_ticking(_published(session, rows, head), tick),
         tags=_published_tags(session),
         decks=_published_decks(session, selection, deck),
+        deck=msgspec.json.decode(deck.document, type=DeckItem) if deck else None,
         withdrawn=_withdrawn(session, selection, deck),
+        retirements=_retirements(session, selection, deck, head),
         asset=partial(asset_of, session),
         options=options or {},
     )
@@ -324,6 +331,50 @@ def _withdrawn(
         .order_by(changed.c.release, changed.c.uid)
     )
     return [TombstoneItem(uid=uid, release=release, merged_into=m) for uid, release, m in rows]
+
+
+def _retirements(
+    session: Session, selection: Selection, deck: PublishedDeck | None, head: Head
+) -> Iterator[Retirement]:
+    """Yield what left the bank for good, in the order in which it did; with `since` only later.
+
+    Of a deck that is what left it by being withdrawn. A question that other tags or
+    another difficulty were given left nothing, and nobody knows any more which a
+    withdrawn one had: a selection by those has no retirements.
+    """
+    if selection.tags or selection.difficulty is not None or selection.among is not None:
+        return
+    into = aliased(Publication)
+    statement = (
+        select(Withdrawal, into.slug)
+        .outerjoin(into, into.uid == Withdrawal.merged_into)
+        .order_by(Withdrawal.release, Withdrawal.uid)
+    )
+    if selection.since is not None:
+        statement = statement.where(Withdrawal.release > selection.since)
+    if deck is not None:
+        # One that the deck let go earlier was not in it any more.
+        left = select(DeckChange.uid).join(
+            Change, (Change.uid == DeckChange.uid) & (Change.release == DeckChange.release)
+        )
+        statement = statement.where(
+            Withdrawal.uid.in_(
+                left.where(
+                    DeckChange.deck == deck.slug,
+                    DeckChange.what == DeckChangeKind.withdrawn,
+                    Change.what.in_(_TAKEN_AWAY),
+                )
+            )
+        )
+    merged: Merges | None = None
+    for gone, slug in session.execute(statement, execution_options={"yield_per": CHUNK}):
+        if gone.merged_into is not None and slug is None:
+            # What it was merged into was merged, too.
+            merged = merges(session) if merged is None else merged
+            last = survivor(gone.merged_into, merged)
+            slug = session.scalar(select(Publication.slug).where(Publication.uid == last))
+        url = question_url(head, slug)
+        yield Retirement(uid=gone.uid, stem=gone.stem, reason=gone.reason, at=gone.at, url=url)
 
 
 def _drafts(session: Session, statement: Select[Question], head: Head) -> Iterator[Entry]:

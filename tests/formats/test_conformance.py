@@ -25,6 +25,9 @@ ALL = list(FORMATS.values())
 READABLE = [each for each in ALL if each.read]
 WRITABLE = [each for each in ALL if each.write]
 BOTH = [each for each in ALL if each.read and each.write]
+# Of the others a single file may be text, too.
+ARCHIVES_ALONE = frozenset({"apkg"})
+TEXTS = [each for each in READABLE if each.name not in ARCHIVES_ALONE]
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(1)> & \"quotes\" 'too' "
@@ -33,12 +36,17 @@ HOSTILE = (
 
 # A file of every format that cannot be written, in our own words.
 SAMPLES: dict[str, bytes] = {
+    "anki.txt": (
+        b"#separator:tab\n#html:true\n#tags column:3\n"
+        b"What is a kettle?\tA vessel in which <b>water</b> is boiled.\tkitchen\n"
+        b'When does water boil?\t"At 100 degrees.<br>""Roughly."""\tkitchen physics\n'
+    ),
     "article": (
         b"Questions About Kettles\n\n"
         b"Q 1. What is a kettle?\n\nAnswer:\n\nA kettle is a vessel in which water is boiled.\n\n"
         b"Q 2. Why does a kettle whistle?\n\nSteam leaves it through a narrow opening.\n\n"
         b"Q 3. When does water boil?\n\nAt 100 degrees, if the pressure is that of the sea level.\n"
-    )
+    ),
 }
 
 
@@ -75,7 +83,10 @@ def said(format: Format, item: Item | None) -> Item | None:
 def recoded(data: bytes, encoding: str, mark: bytes) -> bytes:
     """Return a file, or every file of an archive, in another encoding."""
     if not is_archive(upload(data)):
-        return mark + data.decode().encode(encoding)
+        try:
+            return mark + data.decode().encode(encoding)
+        except UnicodeDecodeError:
+            return data  # It is no text, such as a database or an image.
     archive = Archive(upload(data))
     return b"".join(
         packed((name, recoded(archive.read(name).data, encoding, mark)) for name in archive.names)
@@ -207,7 +218,7 @@ def test_a_file_is_read_in_every_encoding_that_names_itself(
     assert row.item.stem == "Où est l’été — 漢字 😀?"
 
 
-@named(READABLE)
+@named(TEXTS)
 @pytest.mark.parametrize(
     ("data", "said"),
     [

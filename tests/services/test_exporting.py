@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import FORMATS
-from cms.formats.item import DeckFilter, DeckItem
+from cms.formats.item import DeckFilter, DeckItem, Export, Retirement
 from cms.models import Question
 from cms.services.content import content_of
 from cms.services.decks import deck_item, save_deck
@@ -302,6 +304,61 @@ def test_replaying_a_decks_changes_since_any_release_equals_its_full_export(
             if step["decks"][0].get("full"):
                 assert step["questions"] == full["questions"]
     assert len(held) > 10
+
+
+# --- what left for good ------------------------------------------------------------
+
+
+def retirements(session: Session, **selection: Any) -> list[Retirement]:
+    """Return what a writer is told of questions that left; it asks for them last."""
+    told: list[Retirement] = []
+
+    def write(export: Export) -> Iterator[bytes]:
+        told.extend(export.retirements)
+        yield b""
+
+    telling = dataclasses.replace(FORMATS["json"], write=write)
+    list(export_shelf(session, telling, Selection(**selection), HEAD).chunks)
+    return told
+
+
+def test_a_writer_is_told_which_questions_left_the_bank_and_what_stands_for_them(
+    session: Session,
+) -> None:
+    kept, old, twin, secret, last = (
+        make_published(session, f"{word}?") for word in ("Kept", "Old", "Twin", "Secret", "Last")
+    )
+    retire(session, [old], reason="Nobody asks it.", by=None, at=LATER)
+    do_merge(session, twin, kept)
+    purge(session, secret, reason="A wish.", by=None, at=LATER)
+    do_merge(session, kept, last)
+    url = "https://bank.example.org/questions/last"
+    assert retirements(session) == [
+        Retirement(uid=old.uid, stem="Old?", reason="Nobody asks it.", at=LATER),
+        Retirement(uid=twin.uid, stem="Twin?", reason="", at=LATER, url=url),
+        Retirement(uid=secret.uid, stem="", reason="A wish.", at=LATER),
+        Retirement(uid=kept.uid, stem="Kept?", reason="", at=LATER, url=url),
+    ]
+    assert [each.stem for each in retirements(session, since=6)] == ["Twin?", "", "Kept?"]
+    assert retirements(session, difficulty=Difficulty.easy) == []
+    unretire(session, old, by=None, at=LATER)
+    publish(session, [old], by=None, at=LATER)
+    assert "Old?" not in [each.stem for each in retirements(session)]
+
+
+def test_a_deck_tells_of_what_left_it_by_being_withdrawn(session: Session) -> None:
+    one, two, three, four = (
+        make_published(session, f"{word}?") for word in ("One", "Two", "Three", "Four")
+    )
+    item = DeckItem(slug="first", title="First", questions=[one.uid, two.uid, three.uid])
+    deck = save_deck(session, None, item, by=None, at=LATER)
+    retire(session, [one], by=None, at=LATER)
+    changed = replace(deck_item(deck), questions=[two.uid])
+    save_deck(session, deck, changed, seen_version=1, by=None, at=LATER)
+    before = release_number(session)
+    retire(session, [two, three, four], by=None, at=LATER)
+    assert [each.stem for each in retirements(session, deck="first")] == ["One?", "Two?"]
+    assert [each.stem for each in retirements(session, deck="first", since=before)] == ["Two?"]
 
 
 def test_an_export_is_a_stream_that_counts_its_questions(session: Session) -> None:

@@ -1,10 +1,12 @@
 """How a row of a file meets a question of the bank: overlay, base, update or conflict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec.structs import replace
 
+from cms.formats.html import to_html
 from cms.formats.item import AnswerItem, Content, SourceItem, answer_drops
 from cms.vocabulary import RowAction
 
@@ -25,23 +27,29 @@ def judge(
     current: Content,
     base: Callable[[], Content | None],
     earlier: Callable[[], list[Content]],
+    through_html: bool = False,
 ) -> Verdict:
     """Compare a row with the bank's text and with the base that the row was made from.
 
     All contents carry tags as slugs. `base` and `earlier` fetch what the row
     was made from and the question's revisions; they are called only where the
-    row differs from the bank.
+    row differs from the bank. A row that came `through_html` differs where its texts
+    say something else, however their Markdown is spelled.
     """
-    wanted = overlay(current, row, drops)
+
+    def laid_over(under: Content) -> Content:
+        return overlay(under, spelled_like(under, row) if through_html else row, drops)
+
+    wanted = laid_over(current)
     if wanted == current:
         return Verdict(RowAction.unchanged, current)
     origin = base()
     if origin is not None:
-        if overlay(origin, row, drops) == origin:
+        if laid_over(origin) == origin:
             return Verdict(RowAction.unchanged, current, "The file says nothing new.")
         if overlay(origin, current, drops) == origin:
             return Verdict(RowAction.update, wanted)
-    if any(overlay(revision, row, drops) == revision for revision in earlier()):
+    if any(laid_over(revision) == revision for revision in earlier()):
         return Verdict(RowAction.unchanged, current, "The bank had this text before.")
     return Verdict(
         RowAction.conflict,
@@ -49,6 +57,38 @@ def judge(
         "Both the file and the bank changed this question; the bank's text stays. "
         "Compare both at the desk.",
     )
+
+
+def spelled_like(under: Content, row: Content) -> Content:
+    """Return `row` with the texts of `under` in the place of its own that give the same HTML."""
+    held = {_said(text): text for text in _texts(under)}
+
+    def spelled(text: str) -> str:
+        return held.get(_said(text), text)
+
+    return replace(
+        row,
+        context=spelled(row.context),
+        answers=[replace(answer, body=spelled(answer.body)) for answer in row.answers],
+        options=[
+            replace(option, text=spelled(option.text), feedback=spelled(option.feedback))
+            for option in row.options
+        ],
+    )
+
+
+def _texts(content: Content) -> Iterator[str]:
+    yield content.context
+    for answer in content.answers:
+        yield answer.body
+    for option in content.options:
+        yield from (option.text, option.feedback)
+
+
+@lru_cache(maxsize=256)
+def _said(markdown: str) -> str:
+    """Return what a text says: its HTML, in which each image is still the one that it is."""
+    return to_html(markdown, "asset:{}".format)
 
 
 def overlay(under: Content, row: Content, drops: frozenset[str]) -> Content:

@@ -293,6 +293,7 @@ class _Planner:
             current=with_tag_slugs(content_of(question), self.tag_slugs),
             base=lambda: self.base(row, question),
             earlier=lambda: self._earlier(question),
+            through_html=row.through_html,
         )
         planned.action, planned.message = verdict.action, verdict.message
         planned.content = replace(verdict.content, uid=question.uid)

@@ -291,6 +291,7 @@ def mend(
     refuse_faults(item)
     said.item = item
     said.drops &= _NOT_CONTENT
+    said.through_html = False  # From here on every letter is a person's.
     said.damages = [damage for damage in said.damages if _is_in(damage, item)]
     planned = compare(session, said, head_of(batch).tags).planned
     row.stated = msgspec.json.encode(said).decode()
