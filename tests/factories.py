@@ -171,7 +171,9 @@ def markup_in_every_text(session: Session) -> Question:
         ],
         options=[
             OptionItem(text=MARKUP, correct=True, feedback=MARKUP),
-            OptionItem(text=f"- {MARKUP}\n\n```\n{MARKUP}\n```", feedback=f"> {MARKUP}"),
+            OptionItem(
+                text=f"- {MARKUP}\n\n| a | b |\n|---|---|\n| `<` | & |", feedback=f"> {MARKUP}"
+            ),
         ],
     )
     session.add(

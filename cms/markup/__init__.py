@@ -133,13 +133,6 @@ def images_in(markdown: str) -> list[tuple[str, str]]:
     ]
 
 
-def unwrapped(html: str) -> str | None:
-    """Return the inside of rendered HTML that is one paragraph; None if it is more than that."""
-    inside = html.removeprefix("<p>").removesuffix("</p>")
-    one = len(html) - len(inside) == len("<p></p>") and not _BLOCK.search(inside)
-    return inside if one else None
-
-
 def render_inline(line: str) -> str:
     """Return one line of plain text, in which backticks mark code, as safe HTML."""
     return _CODE_SPAN.sub(r"<code>\1</code>", escape(line))
@@ -203,7 +196,6 @@ def summarize(text: str, limit: int = 180) -> str:
 
 
 _CODE_SPAN = re.compile("`([^`]+)`")
-_BLOCK = re.compile(r"<(?:p|pre|div|ul|ol|table|blockquote|hr|h[3-6])\b")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)")
 
 

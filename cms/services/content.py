@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, load_only, selectinload
 from cms.errors import NotFound
 from cms.formats.assets import without_names
 from cms.formats.item import AnswerItem, Content, OptionItem, SourceItem
-from cms.models import Answer, Option, Question, Revision, Source
+from cms.models import Answer, Option, Question, Revision, Source, new_uid
 from cms.services.terms import index_text
 
 WITH_CONTENT = (
@@ -133,6 +133,21 @@ def source_values(
             "accessed_on": item.accessed_on,
             **checks.get(item.url, UNCHECKED)._asdict(),
         }
+
+
+def answer_row(
+    answer: Answer | None, item: AnswerItem, position: int, checks: LinkChecks
+) -> Answer:
+    """Return the row of an answer, a new one or its own, with what the item says."""
+    answer = answer or Answer(uid=item.uid or new_uid())
+    answer.position = position
+    answer.label = item.label
+    answer.body = item.body
+    answer.applies_to = item.applies_to
+    held = [(s.url, s.title, s.accessed_on) for s in answer.sources]
+    if held != [(s.url, s.title, s.accessed_on) for s in item.sources]:
+        answer.sources = source_rows(item.sources, checks)
+    return answer
 
 
 def find_revision(session: Session, question: Question, number: int) -> Revision:

@@ -13,8 +13,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
 
 from cms.errors import InvalidContent, StaleEdit, WrongState
-from cms.formats.item import AnswerItem, Content, content_hash
-from cms.models import Answer, Change, Correction, Option, Question, Revision, Tag, User, new_uid
+from cms.formats.item import Content, content_hash
+from cms.models import Change, Correction, Option, Question, Revision, Tag, User, new_uid
 from cms.services import news
 from cms.services.addresses import free_slug
 from cms.services.admission import checked, refuse_taken
@@ -22,7 +22,7 @@ from cms.services.aliases import current_uids, living_uids
 from cms.services.assets import note_uses
 from cms.services.audit import record
 from cms.services.content import (
-    LinkChecks,
+    answer_row,
     content_of,
     decode,
     derived,
@@ -31,7 +31,6 @@ from cms.services.content import (
     option_items,
     option_values,
     revision_content,
-    source_rows,
 )
 from cms.services.errata import free_duplicates
 from cms.services.locking import lock_row
@@ -303,25 +302,11 @@ def _write(session: Session, question: Question, content: Content, at: datetime)
     existing = {answer.uid: answer for answer in question.answers}
     checks = link_checks(source for answer in question.answers for source in answer.sources)
     question.answers = [
-        _answer_row(existing.get(item.uid or ""), item, position, checks)
+        answer_row(existing.get(item.uid or ""), item, position, checks)
         for position, item in enumerate(content.answers)
     ]
     if option_items(question.options) != content.options:
         question.options = [Option(**values) for values in option_values(content.options)]
-
-
-def _answer_row(
-    answer: Answer | None, item: AnswerItem, position: int, checks: LinkChecks
-) -> Answer:
-    answer = answer or Answer(uid=item.uid or new_uid())
-    answer.position = position
-    answer.label = item.label
-    answer.body = item.body
-    answer.applies_to = item.applies_to
-    held = [(s.url, s.title, s.accessed_on) for s in answer.sources]
-    if held != [(s.url, s.title, s.accessed_on) for s in item.sources]:
-        answer.sources = source_rows(item.sources, checks)
-    return answer
 
 
 def _append(

@@ -6,6 +6,7 @@ that no page view ever runs Markdown.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,8 +14,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from cms.formats.item import AnswerItem, CorrectionItem, Item, OptionItem, SourceItem
-from cms.markup import Shown, plain_text, render, render_inline, summarize, unwrapped
+from cms.markup import Shown, plain_text, render, render_inline, summarize
 from cms.vocabulary import CorrectionKind
+
+_BLOCK = re.compile(r"<(?:p|pre|div|ul|ol|table|blockquote|hr|h[3-6])\b")
 
 Proofs = Mapping[str, Mapping[str, str]]
 """What a page says of samples that ran and passed: words by the sample's hash, by answer uid."""
@@ -130,13 +133,20 @@ def _render_answer(
 
 def _render_option(option: OptionItem, place: int, images: Images | None) -> RenderedOption:
     html = render(option.text, anchor=f"option-{place}", images=images)
-    words = unwrapped(html)
+    words = _unwrapped(html)
     return RenderedOption(
         text=html if words is None else words,
         phrase=words is not None,
         correct=option.correct,
         feedback=render(option.feedback, anchor=f"feedback-{place}", images=images),
     )
+
+
+def _unwrapped(html: str) -> str | None:
+    """Return the inside of rendered HTML that is one paragraph; None if it is more than that."""
+    inside = html.removeprefix("<p>").removesuffix("</p>")
+    one = len(html) - len(inside) == len("<p></p>") and not _BLOCK.search(inside)
+    return inside if one else None
 
 
 def render_correction(

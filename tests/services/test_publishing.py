@@ -181,9 +181,9 @@ def test_the_document_names_everything_that_the_json_contract_names(session: Ses
     assert shown is not None
     document = json.loads(shown.document)
     assert list(document) == [
-        *("uid", "slug", "stem", "context", "difficulty", "tags", "answers"),
-        *("options", "corrections"),
-        *("provenance", "revision", "content_hash", "release", "published_at", "updated_at"),
+        *("uid", "slug", "stem", "context", "difficulty", "tags", "answers", "options"),
+        *("corrections", "provenance", "revision", "content_hash", "release", "published_at"),
+        "updated_at",
     ]
     assert document["published_at"] == "2026-11-22T10:00:00Z"
 

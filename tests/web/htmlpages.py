@@ -73,9 +73,8 @@ class HtmlPage:
             yield f"the link to {given.get('href')} has no name"
         if name in {"input", "select", "textarea"} and given.get("type") != "hidden":
             labels = list(self.root.iter("label"))
-            named = given.get("aria-label") or given.get("id", "") in {
-                each.get("for") for each in labels
-            }
+            named = given.get("aria-label") or given.get("aria-labelledby")
+            named = named or given.get("id", "") in {each.get("for") for each in labels}
             if not named and not any(element in each.iter() for each in labels):
                 yield f"the field {given.get('name')!r} has no label"
         if name in _CHILDREN:
