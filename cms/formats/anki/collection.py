@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import unescape
@@ -60,6 +60,9 @@ _PRAGMAS = (
     "PRAGMA cache_size = -4000",
 )
 
+_ADD_NOTE = "INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_CARD = "INSERT INTO cards VALUES (?, ?, ?, 0, ?, -1, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, '')"
+
 # Anki takes an id for a time in milliseconds and mends those of the future: ours are
 # of the years 2001 to 2023.
 _FIRST_ID, _IDS = 1_000_000_000_000, 700_000_000_000
@@ -92,31 +95,27 @@ class Collection:
             self._database.execute(pragma)
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
+        self._execute = self._database.execute
         self._notetype = notetype
+        self._placed: dict[tuple[str, ...], int] = {}
         self._decks: dict[str, dict[str, Any]] = {"default": _deck(_DEFAULT_DECK, "Default")}
         self._count = 0
 
     def add(self, note: Note) -> None:
         """Write a note and its card."""
-        deck, changed = self._deck_of(note.deck), int(note.changed.timestamp())
+        deck = self._placed.get(note.deck) or self._deck_of(note.deck)
+        changed = int(note.changed.timestamp())
         first = plain(note.fields[0])
         tags = f" {' '.join(note.tags)} " if note.tags else ""
-        values = (
+        rest = (
             *(note.guid, self._notetype["id"], changed, -1, tags),
             *(FIELD_SEPARATOR.join(note.fields), first, checksum(first), 0, ""),
         )
+        id = best_id(note.guid)
+        while not self._execute(_ADD_NOTE, (id, *rest)).rowcount:
+            id = next_id(id)
         self._count += 1
-        for id in ids(note.guid):
-            added = self._database.execute(
-                "INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id, *values),
-            )
-            if added.rowcount:
-                break
-        self._database.execute(
-            "INSERT INTO cards VALUES (?, ?, ?, 0, ?, -1, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, '')",
-            (id, id, deck, changed, self._count),
-        )
+        self._execute(_ADD_CARD, (id, id, deck, changed, self._count))
 
     def close(self, at: datetime | None) -> None:
         """Finish the file. `at` is what the collection says of its own time."""
@@ -144,18 +143,23 @@ class Collection:
             # Anki takes names that differ by case alone for one.
             deck = self._decks.get(name.casefold())
             if deck is None:
-                held = {each["id"] for each in self._decks.values()}
-                number = next(id for id in ids(f"deck {name}") if id not in held)
+                number = best_id(f"deck {name}")
+                while any(each["id"] == number for each in self._decks.values()):
+                    number = next_id(number)
                 deck = self._decks[name.casefold()] = _deck(number, name)
             id = deck["id"]
+        self._placed[names] = id
         return id
 
 
-def ids(name: str) -> Iterator[int]:
-    """Yield the ids that something of this name may have, the best first."""
-    wanted = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
-    for step in range(_IDS):
-        yield _FIRST_ID + (wanted + step) % _IDS
+def best_id(name: str) -> int:
+    """Return the id that something of this name has wherever it is free."""
+    return _FIRST_ID + int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % _IDS
+
+
+def next_id(id: int) -> int:
+    """Return the id to take where this one is taken."""
+    return _FIRST_ID + (id + 1 - _FIRST_ID) % _IDS
 
 
 def deck_part(name: str) -> str:
@@ -168,7 +172,9 @@ def deck_part(name: str) -> str:
 
 def plain(html: str) -> str:
     """Return a field as Anki sorts and compares it: without tags, but with its images' names."""
-    return unescape(_TAG.sub("", _PICTURE.sub(r" \1 ", html)))
+    if "<" in html:
+        html = _TAG.sub("", _PICTURE.sub(r" \1 ", html))
+    return unescape(html)
 
 
 def checksum(text: str) -> int:

@@ -52,8 +52,15 @@ def _files(export: Export) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
                 )
             )
         collection.close(export.bank.generated_at)
-        yield path.name, _pieces(path)
-        yield "media", json.dumps(media.names()).encode()
+        yield from collection_files(path, media.names())
+
+
+def collection_files(
+    collection: Path, media: dict[str, str]
+) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
+    """Yield the files of a package but for its images: `media` has their names by number."""
+    yield "collection.anki2", _pieces(collection)
+    yield "media", json.dumps(media).encode()
 
 
 def _note(
