@@ -33,7 +33,12 @@ SAMPLES: dict[str, bytes] = {
         b"Q 1. What is a kettle?\n\nAnswer:\n\nA kettle is a vessel in which water is boiled.\n\n"
         b"Q 2. Why does a kettle whistle?\n\nSteam leaves it through a narrow opening.\n\n"
         b"Q 3. When does water boil?\n\nAt 100 degrees, if the pressure is that of the sea level.\n"
-    )
+    ),
+    "table": (
+        "Frage;Antwort;Thema\n"
+        "Was ist ein Kessel?;Ein Gefäß, in dem Wasser kocht.;Küche\n"
+        "Warum pfeift er?;Dampf entweicht durch eine enge Öffnung.;Küche\n"
+    ).encode(),
 }
 
 
