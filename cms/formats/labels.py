@@ -12,8 +12,8 @@ from cms.vocabulary import Difficulty
 
 # As lists and tables have them in several languages; a level is a whole word of a label.
 _LEVELS: dict[Difficulty, str] = {
-    Difficulty.easy: "easy basic basics beginner beginners elementary entry fresher freshers "
-    "fundamental fundamentals junior simple einfach leicht fácil básico facile débutant "
+    Difficulty.easy: "easy basic beginner beginners elementary entry fresher freshers "
+    "junior simple einfach leicht fácil básico facile débutant "
     "principiante iniciante",
     Difficulty.medium: "medium intermediate intermediates mid middle moderate normal mittel medio "
     "media médio intermedio moyen intermédiaire",
@@ -23,28 +23,11 @@ _LEVELS: dict[Difficulty, str] = {
 _LEVEL_OF = {word: level for level, words in _LEVELS.items() for word in words.split()}
 
 # Words that say nothing beside a level: 'Beginner level questions'.
-_FILLING = frozenset(
-    [
-        "level",
-        "levels",
-        "difficulty",
-        "question",
-        "questions",
-        "interview",
-        "and",
-        "answers",
-        "for",
-        "the",
-        "topics",
-        "concepts",
-        "developer",
-        "developers",
-        "stufe",
-        "nivel",
-        "niveau",
-        "fragen",
-    ]
+_FILLING_WORDS = (
+    "level levels difficulty question questions interview and answers for the topics concepts "
+    "developer developers stufe nivel niveau fragen"
 )
+_FILLING = frozenset(_FILLING_WORDS.split())
 
 # Colors of traffic lights, as lists mark their questions without saying so.
 SIGNS: dict[str, Difficulty] = {

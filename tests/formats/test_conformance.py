@@ -34,6 +34,10 @@ SAMPLES: dict[str, bytes] = {
         b"Q 2. Why does a kettle whistle?\n\nSteam leaves it through a narrow opening.\n\n"
         b"Q 3. When does water boil?\n\nAt 100 degrees, if the pressure is that of the sea level.\n"
     ),
+    "list.md": (
+        b"# About Kettles\n\n## Parts\n\n### What is a spout?\n\nWater leaves by it.\n\n"
+        b"### What is a lid?\n\nWhat keeps the heat in.\n"
+    ),
     "table": (
         "Frage;Antwort;Thema\n"
         "Was ist ein Kessel?;Ein Gefäß, in dem Wasser kocht.;Küche\n"
