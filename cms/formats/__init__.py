@@ -10,6 +10,7 @@ from cms.formats.item import Upload
 from cms.formats.json import JSON, JSONL
 from cms.formats.lists import LIST
 from cms.formats.markdown import MARKDOWN
+from cms.formats.notion import NOTION
 from cms.formats.obsidian import OBSIDIAN
 from cms.formats.table import TABLE
 from cms.formats.tsv import TSV
@@ -18,7 +19,8 @@ __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
 FORMATS: dict[str, Format] = {
-    each.name: each for each in (JSON, JSONL, CSV, MARKDOWN, OBSIDIAN, TSV, TABLE, LIST, ARTICLE)
+    each.name: each
+    for each in (JSON, JSONL, CSV, NOTION, MARKDOWN, OBSIDIAN, TSV, TABLE, LIST, ARTICLE)
 }
 
 

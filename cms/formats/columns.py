@@ -125,7 +125,7 @@ def looks_like_table(upload: Upload) -> bool:
     if found is None:
         return False
     separator, rows = found
-    meanings = [_meaning_of(cell) for cell in rows[0]]
+    meanings = [meaning_of(cell) for cell in rows[0]]
     if Meaning.stem in meanings and len(set(meanings)) > 1:
         return True
     even = len({len(row) for row in rows}) == 1
@@ -230,7 +230,7 @@ def _key(names: Sequence[str], index: int) -> str:
 
 def _seems_header(rows: Sequence[Sequence[str]]) -> bool:
     first, rest = rows[0], rows[1:]
-    if any(_meaning_of(cell) in {Meaning.stem, Meaning.answer} for cell in first):
+    if any(meaning_of(cell) in {Meaning.stem, Meaning.answer} for cell in first):
         return True
     cells = [normalize_line(cell) for cell in first]
     plain = all(0 < len(cell) <= 30 and not cell.endswith("?") for cell in cells)
@@ -238,7 +238,8 @@ def _seems_header(rows: Sequence[Sequence[str]]) -> bool:
     return plain and asked and len(set(cells)) == len(cells)
 
 
-def _meaning_of(name: str) -> Meaning | None:
+def meaning_of(name: str) -> Meaning | None:
+    """Return what a column or property of a usual name holds; None for other names."""
     return _MEANING_OF.get(re.sub(r"[\W_]+", "", name[:100].casefold()))
 
 
@@ -247,7 +248,7 @@ def mapping_guess(columns: Columns) -> dict[str, Meaning]:
     found = {column.key: Meaning.ignore for column in columns.columns}
     used: set[Meaning] = set()
     for column in columns.columns:
-        meaning = _meaning_of(column.name)
+        meaning = meaning_of(column.name)
         if meaning is not None and (meaning not in used or meaning in REPEATABLE):
             found[column.key] = meaning
             used.add(meaning)
@@ -271,7 +272,7 @@ def _longest(columns: Sequence[Column]) -> Column:
 
 def is_certain(columns: Columns, guess: Mapping[str, Meaning]) -> bool:
     """Whether names alone, not the shape, told the question and the answer of a guess."""
-    told = {_meaning_of(column.name) for column in columns.columns}
+    told = {meaning_of(column.name) for column in columns.columns}
     return columns.has_header and {Meaning.stem, Meaning.answer} <= told & set(guess.values())
 
 

@@ -281,4 +281,5 @@ TABLE = Format(
     read=read,
     drops=DROPS,
     holds="questions, answers, tags, difficulty and sources of tables that others made",
+    checked_with="tables of LibreOffice and learning programs",
 )

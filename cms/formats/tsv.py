@@ -91,4 +91,5 @@ TSV = Format(
     write=write,
     drops=DROPS,
     holds="stems and short answers as plain text, for programs with two columns",
+    checked_with="our own reader of tables",
 )

@@ -38,6 +38,12 @@ SAMPLES: dict[str, bytes] = {
         b"# About Kettles\n\n## Parts\n\n### What is a spout?\n\nWater leaves by it.\n\n"
         b"### What is a lid?\n\nWhat keeps the heat in.\n"
     ),
+    "notion": b"".join(
+        packed(
+            (f"Kettles {number:032x}.md", f"# What is part {number}?\n\nIt is one.\n".encode())
+            for number in (1, 2)
+        )
+    ),
     "table": (
         "Frage;Antwort;Thema\n"
         "Was ist ein Kessel?;Ein Gefäß, in dem Wasser kocht.;Küche\n"

@@ -96,7 +96,7 @@ def test_a_note_is_one_card_below_its_properties_and_above_the_mark() -> None:
     ("markdown", "shown"),
     [
         ("Use std::move.", "Use std`::`move."),
-        ("`a` and b::c ``", "`a` and b:\u200b:c ``"),
+        ("a ` b::c", "a ` b:\u200b:c"),
         ("`a::b` is fine.", "`a::b` is fine."),
         ("a\n\n?\n\nb", "a\n <!-- -->\n\\?\n <!-- -->\nb"),
         ("<b>bold</b> <https://a.example>", "\\<b>bold\\</b> <https://a.example>"),

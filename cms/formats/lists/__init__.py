@@ -189,4 +189,5 @@ LIST = Format(
     read=read,
     drops=DROPS,
     holds="questions, answers, options, sections and difficulty of lists kept in repositories",
+    checked_with="lists in the shapes of public repositories",
 )

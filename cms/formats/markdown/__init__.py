@@ -29,4 +29,6 @@ MARKDOWN = Format(
     write=write,
     also=("markdown.zip",),
     folder=Folder(files=(f"*{ENDING}", BANK, TAGS, DECKS), record=BANK, owned=owned),
+    holds="everything, in files that people and git can work on",
+    checked_with="git, an editor, our own reader",
 )
