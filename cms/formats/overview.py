@@ -1,12 +1,18 @@
-"""The table of docs/formats.md, made of what the formats declare."""
+"""The table of docs/formats.md, made of what the formats declare.
+
+`python -m cms.formats.overview docs/formats.md` makes it anew.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
+from cms.formats import FORMATS
 from cms.formats.format import Format
 
-BEGIN = "<!-- The table is made by `python manage.py formats docs/formats.md`. -->"
+BEGIN = "<!-- Made by: python -m cms.formats.overview docs/formats.md -->"
 END = "<!-- The end of the table. -->"
 
 # What several drops mean together, the longest first.
@@ -68,3 +74,8 @@ def with_table(document: str, formats: Iterable[Format]) -> str:
 
 def _yes(way: object) -> str:
     return "yes" if way else "no"
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]):
+        path.write_text(with_table(path.read_text(), FORMATS.values()))
