@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from cms.formats import FORMATS, Format, by_extension, by_name, detect
 from cms.formats.columns import mapping_of
 from cms.formats.csv import CSV
 from cms.formats.item import Upload
-from cms.formats.table import TABLE, read_mapped
+from cms.formats.table import TABLE, mapped
 from cms.models import Question
 from cms.models.engine import reading
 from cms.services.exporting import Head, Selection, Stream, export_drafts, export_shelf
@@ -147,8 +147,7 @@ def _incoming(upload: Upload, name: str | None, columns: str | None) -> Incoming
     if columns is not None:
         if name not in {None, CSV.name, TABLE.name}:
             raise InvalidInput(f"--columns is for tables, '{name}' has none.", field="columns")
-        mapping = mapping_of(columns)
-        format = replace(TABLE, read=lambda upload: read_mapped(upload, mapping))
+        format = mapped(mapping_of(columns))
     else:
         format = by_name(name) if name else detect(upload)
     with reading(), Session(db.engine) as session:

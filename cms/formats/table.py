@@ -11,6 +11,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cms.errors import InvalidInput, UnreadableFile
 from cms.formats import csv as ours
@@ -113,6 +114,11 @@ def read_mapped(
     table = _Table(by_position, columns, source[:LINE_LIMIT], reading.notes)
     reading.rows = table.rows(utf8(upload), header=header)
     return reading
+
+
+def mapped(mapping: Mapping[str, str], *, header: bool | None = None) -> Format:
+    """Return the format that reads tables by one mapping, as `read_mapped` does."""
+    return replace(TABLE, read=lambda upload: read_mapped(upload, mapping, header=header))
 
 
 def _by_position(columns: Columns, mapping: Mapping[str, Meaning]) -> list[Meaning]:

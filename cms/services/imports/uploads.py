@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session, undefer
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats import by_name
 from cms.formats.checks import refuse_faults
+from cms.formats.columns import Columns, columns_of
 from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Upload
 from cms.formats.normalizing import normalized
+from cms.formats.table import read_mapped
 from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record
 from cms.services.imports.importing import batch_of, new_decks, row_values
@@ -39,9 +41,17 @@ TEXTS_KEPT = timedelta(days=90)
 _NOT_CONTENT = frozenset({"corrections", "provenance"})
 
 
-class FileHead(msgspec.Struct, omit_defaults=True):
-    """What a file says besides its rows."""
+class TableColumns(msgspec.Struct):
+    """What somebody said of a table: the meanings of its columns, and whether it has a header."""
 
+    mapping: dict[str, str]
+    header: bool
+
+
+class FileHead(msgspec.Struct, omit_defaults=True):
+    """What a file says besides its rows; of a table, what its columns were said to mean."""
+
+    columns: TableColumns | None = None
     tags: list[TagItem] = []
     decks: list[DeckItem] = []
     notes: list[str] = []
@@ -80,8 +90,40 @@ def read_as(
     _hold(session, batch)
     if state_of(batch) != ImportState.failed:
         raise WrongState("This file was read already.")
-    batch.format = format
+    batch.format, batch.head = format, ""
     _plan_later(session, batch, by=by, at=at)
+
+
+def columns(session: Session, batch: ImportBatch) -> Columns:
+    """Return the columns of a table that waits for what they mean.
+
+    :raises WrongState: when it does not
+    """
+    if state_of(batch) != ImportState.asking:
+        raise WrongState("This import does not ask for columns now. Reload the page.")
+    return columns_of(_upload(session, batch))
+
+
+def read_columns(
+    session: Session, batch: ImportBatch, chosen: TableColumns, *, by: User | None, at: datetime
+) -> None:
+    """Read a table on, now that somebody said what its columns mean.
+
+    :raises InvalidInput: when no column is said to hold the question, or two hold the same
+    :raises WrongState: when the import does not ask for that
+    """
+    require(by, Role.editor, "import files")
+    _hold(session, batch)
+    if state_of(batch) != ImportState.asking:
+        raise WrongState("This import does not ask for columns now. Reload the page.")
+    read_mapped(_upload(session, batch), chosen.mapping, header=chosen.header)
+    batch.head = msgspec.json.encode(FileHead(columns=chosen)).decode()
+    _plan_later(session, batch, by=by, at=at)
+
+
+def _upload(session: Session, batch: ImportBatch) -> Upload:
+    data = session.scalar(select(ImportBatch.data).where(ImportBatch.id == batch.id))
+    return Upload(batch.file_name, data or b"")
 
 
 def again(session: Session, former: ImportBatch, *, by: User | None, at: datetime) -> ImportBatch:
@@ -142,6 +184,9 @@ def state_of(batch: ImportBatch) -> ImportState:
     if batch.applied_at is not None:
         return ImportState.undoing if busy else ImportState.imported
     if batch.planned_at is None:
+        if not busy and batch.job is not None and batch.job.state == JobState.done:
+            # Reading stopped to ask what the columns of a table mean.
+            return ImportState.asking
         return ImportState.reading if busy else ImportState.failed
     return ImportState.writing if busy else ImportState.waiting
 
@@ -314,7 +359,7 @@ def discard(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
     """
     require(by, Role.editor, "import files")
     _hold(session, batch)
-    if state_of(batch) not in {ImportState.failed, ImportState.waiting}:
+    if state_of(batch) not in {ImportState.failed, ImportState.asking, ImportState.waiting}:
         raise WrongState("This import is at work or was written, so it cannot be discarded.")
     record(
         session,
