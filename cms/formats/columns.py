@@ -131,7 +131,10 @@ def looks_like_table(upload: Upload) -> bool:
     even = len({len(row) for row in rows}) == 1
     if upload.name.lower().endswith(_TABULAR):
         return even or len(rows) > _FEWEST_ROWS
-    return even and separator == "\t" and len(rows) >= _FEWEST_ROWS
+    if separator == "\t":
+        return even and len(rows) >= _FEWEST_ROWS
+    # Commas stand in prose, too: here a column has to ask below a row of names.
+    return even and len(rows) > _FEWEST_ROWS and _seems_header(rows) and _asks(rows[1:])
 
 
 def _sniffed(text: str) -> tuple[str, list[list[str]]] | None:
@@ -236,6 +239,14 @@ def _seems_header(rows: Sequence[Sequence[str]]) -> bool:
     plain = all(0 < len(cell) <= 30 and not cell.endswith("?") for cell in cells)
     asked = any(cell.rstrip().endswith("?") for row in rest for cell in row)
     return plain and asked and len(set(cells)) == len(cells)
+
+
+def _asks(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether most cells of one column end with a question mark."""
+    asked = (
+        sum(cell.rstrip().endswith("?") for cell in column) for column in zip(*rows, strict=True)
+    )
+    return 2 * max(asked, default=0) > len(rows)
 
 
 def meaning_of(name: str) -> Meaning | None:

@@ -64,6 +64,7 @@ def test_what_columns_mean_is_guessed_by_their_names_and_their_shape(
         ("words.tsv", "a,b\n"),
         ("words.csv", "a;b;c\nd;e;f\n"),
         ("words", "Antwort;Frage\nA.;Was ist a?\n"),
+        ("pasted", "Ask,Tell\nWhat is a?,A.\nWhat is b?,B.\n"),
     ],
 )
 def test_a_table_is_known_by_its_names_its_tabs_or_its_own_name(name: str, text: str) -> None:

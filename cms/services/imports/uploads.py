@@ -18,10 +18,8 @@ from sqlalchemy.orm import Session, undefer
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats import by_name
 from cms.formats.checks import refuse_faults
-from cms.formats.columns import Columns, columns_of
 from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Upload
 from cms.formats.normalizing import normalized
-from cms.formats.table import read_mapped
 from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record
 from cms.services.imports.importing import batch_of, new_decks, row_values
@@ -75,7 +73,7 @@ def receive(
     _forget_old_texts(session, at)
     batch = batch_of(upload, format, by=by, at=at)
     batch.data = upload.data
-    return _plan_later(session, batch, by=by, at=at)
+    return plan_later(session, batch, by=by, at=at)
 
 
 def read_as(
@@ -87,43 +85,11 @@ def read_as(
     """
     require(by, Role.editor, "import files")
     by_name(format)
-    _hold(session, batch)
+    hold(session, batch)
     if state_of(batch) != ImportState.failed:
         raise WrongState("This file was read already.")
     batch.format, batch.head = format, ""
-    _plan_later(session, batch, by=by, at=at)
-
-
-def columns(session: Session, batch: ImportBatch) -> Columns:
-    """Return the columns of a table that waits for what they mean.
-
-    :raises WrongState: when it does not
-    """
-    if state_of(batch) != ImportState.asking:
-        raise WrongState("This import does not ask for columns now. Reload the page.")
-    return columns_of(_upload(session, batch))
-
-
-def read_columns(
-    session: Session, batch: ImportBatch, chosen: TableColumns, *, by: User | None, at: datetime
-) -> None:
-    """Read a table on, now that somebody said what its columns mean.
-
-    :raises InvalidInput: when no column is said to hold the question, or two hold the same
-    :raises WrongState: when the import does not ask for that
-    """
-    require(by, Role.editor, "import files")
-    _hold(session, batch)
-    if state_of(batch) != ImportState.asking:
-        raise WrongState("This import does not ask for columns now. Reload the page.")
-    read_mapped(_upload(session, batch), chosen.mapping, header=chosen.header)
-    batch.head = msgspec.json.encode(FileHead(columns=chosen)).decode()
-    _plan_later(session, batch, by=by, at=at)
-
-
-def _upload(session: Session, batch: ImportBatch) -> Upload:
-    data = session.scalar(select(ImportBatch.data).where(ImportBatch.id == batch.id))
-    return Upload(batch.file_name, data or b"")
+    plan_later(session, batch, by=by, at=at)
 
 
 def again(session: Session, former: ImportBatch, *, by: User | None, at: datetime) -> ImportBatch:
@@ -147,10 +113,10 @@ def again(session: Session, former: ImportBatch, *, by: User | None, at: datetim
         by_id=by.id if by else None,
         at=at,
     )
-    return _plan_later(session, batch, by=by, at=at, rows_of=former.id)
+    return plan_later(session, batch, by=by, at=at, rows_of=former.id)
 
 
-def _plan_later(
+def plan_later(
     session: Session,
     batch: ImportBatch,
     *,
@@ -158,6 +124,7 @@ def _plan_later(
     at: datetime,
     rows_of: int | None = None,
 ) -> ImportBatch:
+    """Have a file read and compared by a job, or the rows of a former import compared anew."""
     session.add(batch)
     session.flush()
     batch.job = enqueue(session, PLAN, {"batch": batch.id, "rows_of": rows_of}, by=by, at=at)
@@ -358,7 +325,7 @@ def discard(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
     :raises WrongState: when it was written, or is being written
     """
     require(by, Role.editor, "import files")
-    _hold(session, batch)
+    hold(session, batch)
     if state_of(batch) not in {ImportState.failed, ImportState.asking, ImportState.waiting}:
         raise WrongState("This import is at work or was written, so it cannot be discarded.")
     record(
@@ -392,7 +359,7 @@ def confirm(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
 
 
 def _require_waiting(session: Session, batch: ImportBatch) -> None:
-    _hold(session, batch)
+    hold(session, batch)
     state = state_of(batch)
     if state == ImportState.imported:
         raise WrongState("This import was written already.")
@@ -400,7 +367,8 @@ def _require_waiting(session: Session, batch: ImportBatch) -> None:
         raise WrongState("This import does not wait for a decision now. Reload the page.")
 
 
-def _hold(session: Session, batch: ImportBatch) -> None:
+def hold(session: Session, batch: ImportBatch) -> None:
+    """Lock an import until the transaction ends, and see its state anew."""
     session.flush()
     session.refresh(batch, with_for_update=True)
     if batch.job is not None:

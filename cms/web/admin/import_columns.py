@@ -13,7 +13,7 @@ from cms.errors import CmsError, InvalidInput
 from cms.extensions import db
 from cms.formats.columns import MEANINGS, Columns, Meaning, mapping_guess
 from cms.models import ImportBatch
-from cms.services.imports import uploads
+from cms.services.imports.tablecolumns import columns, read_columns
 from cms.services.imports.uploads import TableColumns
 from cms.web.admin.base import GuardedView, actor, find, now, transaction
 
@@ -48,23 +48,22 @@ class ImportColumnPages(GuardedView):
     """The step in which columns get their meanings; `ImportsView` adds the import around it."""
 
     def columns_form(self, batch: ImportBatch) -> ColumnsForm:
-        return ColumnsForm.guessed(uploads.columns(db.session(), batch))
+        return ColumnsForm.guessed(columns(db.session(), batch))
 
-    @expose("/<id>/columns", methods=("GET", "POST"))
-    def columns(self, id: str) -> ResponseReturnValue:
+    @expose("/<id>/columns", methods=("POST",))
+    def choose_columns(self, id: str) -> ResponseReturnValue:
         """Take what the columns mean, and have the file read on."""
         batch = find(ImportBatch, id, "import")
         here = self.get_url(".details_view", id=batch.id)
-        if request.method == "GET":
-            return redirect(here)
         try:
-            form = ColumnsForm.posted(uploads.columns(db.session(), batch), request.form)
-            with transaction() as session:
-                uploads.read_columns(session, batch, form.mapping(), by=actor(), at=now())
-        except InvalidInput as error:
-            form = replace(form, problem=str(error))
-            page: str = self.details(find(ImportBatch, id, "import"), form)
-            return page
+            form = ColumnsForm.posted(columns(db.session(), batch), request.form)
+            try:
+                with transaction() as session:
+                    read_columns(session, batch, form.mapping(), by=actor(), at=now())
+            except InvalidInput as error:
+                shown = replace(form, problem=str(error))
+                page: str = self.details(find(ImportBatch, id, "import"), shown)
+                return page
         except CmsError as error:
             flash(str(error), "error")
         return redirect(here, 303)
