@@ -113,6 +113,7 @@ class ImportState(StrEnum):
     """How far an import has come; derived from its times and its job, stored nowhere."""
 
     reading = "reading"
+    asking = "asking"
     failed = "failed"
     waiting = "waiting"
     writing = "writing"

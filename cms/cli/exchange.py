@@ -23,7 +23,10 @@ from cms.cli.output import print_refused, print_table
 from cms.errors import InvalidInput
 from cms.extensions import db, read_engine
 from cms.formats import FORMATS, Format, by_extension, by_name, detect
+from cms.formats.columns import mapping_of
+from cms.formats.csv import CSV
 from cms.formats.item import Upload
+from cms.formats.table import TABLE, mapped
 from cms.models import Question
 from cms.models.engine import reading
 from cms.services.exporting import Head, Selection, Stream, export_drafts, export_shelf
@@ -53,6 +56,11 @@ class Incoming:
     "paths", nargs=-1, required=True, type=click.Path(exists=True, readable=True, path_type=Path)
 )
 @click.option("--format", "name", type=click.Choice(READABLE), help="Do not detect the format.")
+@click.option(
+    "--columns",
+    "columns",
+    help="What the columns of a table mean: Frage=stem,Antwort=answer; by number without a header.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing.")
 @click.option("--duplicates", is_flag=True, help="Create likely duplicates, too.")
 @click.option("--keep-good", is_flag=True, help="Write the good rows even if others failed.")
@@ -62,6 +70,7 @@ class Incoming:
 def import_command(
     paths: Sequence[Path],
     name: str | None,
+    columns: str | None,
     dry_run: bool,
     duplicates: bool,
     keep_good: bool,
@@ -75,7 +84,7 @@ def import_command(
     with 1 if a row failed (then nothing was written, unless --keep-good) and
     with 3 if rows are in conflict (those stay as they are, the others are written).
     """
-    files = [_incoming(upload, name) for path in paths for upload in _uploads(path, name)]
+    files = [_incoming(upload, name, columns) for path in paths for upload in _uploads(path, name)]
     if duplicates:
         for row in (row for file in files for row in file.plan.rows):
             row.chosen |= row.action == RowAction.duplicate
@@ -119,7 +128,7 @@ def _uploads(path: Path, name: str | None) -> list[Upload]:
         return [Upload(path.name, path.read_bytes())]
     banks: list[Upload] = []
     for format in FORMATS.values():
-        if format.folder is not None and name in {None, format.name}:
+        if format.read and format.folder is not None and name in {None, format.name}:
             bank = packed_folder(path, format.folder)
             if bank is not None and (name or format.detect(bank)):
                 banks.append(bank)
@@ -134,8 +143,13 @@ def _uploads(path: Path, name: str | None) -> list[Upload]:
     return banks + [Upload(each.name, each.read_bytes()) for each in files]
 
 
-def _incoming(upload: Upload, name: str | None) -> Incoming:
-    format = by_name(name) if name else detect(upload)
+def _incoming(upload: Upload, name: str | None, columns: str | None) -> Incoming:
+    if columns is not None:
+        if name not in {None, CSV.name, TABLE.name}:
+            raise InvalidInput(f"--columns is for tables, '{name}' has none.", field="columns")
+        format = mapped(mapping_of(columns))
+    else:
+        format = by_name(name) if name else detect(upload)
     with reading(), Session(db.engine) as session:
         return Incoming(upload, format, plan_file(session, upload, format))
 

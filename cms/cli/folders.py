@@ -39,8 +39,8 @@ def folder_target(path: Path, folder: Folder) -> Iterator[Callable[[bytes], obje
     """Yield a function that takes an archive; in the end its files stand in the folder `path`.
 
     A new folder appears whole. In one that is there, each file is replaced as a
-    whole, and what an earlier export wrote and this one does not is deleted.
-    Other files stay: where one is in the way, nothing is written.
+    whole, but for what the format keeps of it, and what an earlier export wrote
+    and this one does not is deleted. Other files stay: where one is in the way, nothing is written.
 
     :raises InvalidInput: if a file of somebody else's is in the way, or the folder
         cannot be written
@@ -85,10 +85,15 @@ def _replace(path: Path, staging: Path, folder: Folder) -> None:
             f"replace them: {shown}. Delete them if they have been imported, or move them, "
             "or export to another folder."
         )
+    kept = folder.held(held) if held and folder.held else None
+    if kept is not None:
+        for name in sorted(new):
+            (staging / name).write_bytes(kept.merged(name, (staging / name).read_bytes()))
     for name in sorted(new - {folder.record}):
         (path / name).parent.mkdir(exist_ok=True)
         (staging / name).replace(path / name)
     for name in removable - new:
-        (path / name).unlink()
+        if kept is None or not kept.is_needed(name):
+            (path / name).unlink()
     # Last, so that an export which was interrupted here can be repeated.
     (staging / folder.record).replace(path / folder.record)

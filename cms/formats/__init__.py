@@ -10,16 +10,24 @@ from cms.formats.format import Format
 from cms.formats.gift import GIFT
 from cms.formats.item import Upload
 from cms.formats.json import JSON, JSONL
+from cms.formats.lists import LIST
 from cms.formats.markdown import MARKDOWN
 from cms.formats.moodle import MOODLE_XML
+from cms.formats.notion import NOTION
+from cms.formats.obsidian import OBSIDIAN
 from cms.formats.qti import QTI
+from cms.formats.table import TABLE
+from cms.formats.tsv import TSV
 
 __all__ = ["FORMATS", "Format", "by_extension", "by_name", "detect"]
 
 # Detection asks them in this order: prose, which may look like anything, comes last.
 FORMATS: dict[str, Format] = {
     each.name: each
-    for each in (JSON, JSONL, ANKI_TEXT, CSV, MARKDOWN, APKG, MOODLE_XML, QTI, GIFT, ARTICLE)
+    for each in (
+        *(JSON, JSONL, ANKI_TEXT, CSV, NOTION, MARKDOWN, APKG, OBSIDIAN, MOODLE_XML, QTI, GIFT),
+        *(TSV, TABLE, LIST, ARTICLE),
+    )
 }
 
 

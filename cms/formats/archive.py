@@ -53,6 +53,8 @@ def is_archive(upload: Upload) -> bool:
 class Archive:
     """The files of a zip. `names` are sorted; a file is unpacked when it is read, in memory.
 
+    `size` is what all of them have together, in bytes.
+
     A folder that holds everything is not part of the names: people zip the
     folder. Hidden files are left out, and so is what macOS adds.
 
@@ -69,6 +71,7 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(upload.data))
         except _DAMAGE as error:
             raise self._refused(f"The archive is damaged ({error}). {_REPACK}") from None
+        self.size = sum(entry.file_size for entry in self._zip.infolist())
         self._files = self._checked(self._zip.infolist())
         self.names = sorted(self._files)
 
@@ -92,10 +95,9 @@ class Archive:
 
     def _checked(self, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         """Return the files by the names that people know them by."""
-        size = sum(entry.file_size for entry in entries)
-        if size > TOTAL_LIMIT:
+        if self.size > TOTAL_LIMIT:
             raise self._refused(
-                f"Unpacked it has {size:,} bytes, the limit is {TOTAL_LIMIT:,}. Split it."
+                f"Unpacked it has {self.size:,} bytes, the limit is {TOTAL_LIMIT:,}. Split it."
             )
         files: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:

@@ -381,6 +381,8 @@ CSV = Format(
     read=read,
     write=write,
     drops=DROPS,
+    holds="a row for each question, to be edited in a spreadsheet and brought back",
+    checked_with="LibreOffice, Python's `csv`",
     options={
         "raw": "Write cells that a spreadsheet would run as formulas as they are.",
         "bom": "Begin with a byte order mark, by which Excel knows UTF-8.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cms.formats.item import Export, Reading, Upload
 
@@ -16,6 +16,16 @@ class Owned(NamedTuple):
     removable: frozenset[str]
 
 
+class Held(Protocol):
+    """A folder as a new export finds it, of which something is to stay."""
+
+    def merged(self, name: str, data: bytes) -> bytes:
+        """Return a new file as it shall stand: with what is to stay of the old one."""
+
+    def is_needed(self, name: str) -> bool:
+        """Whether a file that the export no longer has must stay; asked after all were merged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """What an archive is unpacked: a folder that people and git can work on.
@@ -23,12 +33,14 @@ class Folder:
     Formats know archives alone; a program that has folders packs and unpacks
     them (see `cms.formats.archive`). `files` are the patterns of its files'
     names, and `record` is the one that lists what an export wrote. `owned` says
-    of such a folder, packed, which files those are.
+    of such a folder, packed, which files those are. `held` is set where a new
+    export keeps a part of the old files.
     """
 
     files: tuple[str, ...]
     record: str
     owned: Callable[[Upload], Owned]
+    held: Callable[[Upload], Held] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,6 +310,8 @@ JSON = Format(
     detect=detect,
     read=read,
     write=write,
+    holds="everything: an import into an empty bank gives an equal bank",
+    checked_with="`jsonschema`, against the published schema",
 )
 # A line holds a question or an image, so nothing tells of the bank: its title, its decks, or what a
 # tag is called beyond its path. A full JSON export has them.
@@ -322,4 +324,6 @@ JSONL = Format(
     read=read_lines,
     write=write_lines,
     drops=frozenset({"bank", "decks", "tags.uid", "tags.name", "tags.description"}),
+    holds="whole questions, for programs that read line by line",
+    checked_with="`jsonschema`, against the published schema",
 )

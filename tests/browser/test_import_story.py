@@ -222,3 +222,33 @@ def test_an_import_goes_without_scripts(open_page: Open, site: Site) -> None:
     page.get_by_role("button", name=re.compile("Import 2 questions")).click()
     state(page, "imported")
     assert count(site) == 2
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (390, "light"), (1400, "light")])
+def test_the_columns_of_a_table_are_chosen_by_keyboard_and_on_a_phone(
+    open_page: Open, site: Site, width: int, scheme: str
+) -> None:
+    page = open_page("Edith", width=width, scheme=scheme)
+    page.goto("/admin/imports/new/")
+    table = "Ask,Tell,Part\n" + "".join(f"What is {n}?,A number.,Numbers\n" for n in range(4))
+    page.get_by_label("Pasted text", exact=True).fill(table)
+    page.get_by_role("button", name="Read and compare").click()
+    state(page, "asks for columns")
+    assert faults_of(page) == []
+    expect(page.get_by_label("Ask")).to_have_value("stem")
+    expect(page.get_by_text("What is 2?")).to_be_visible()
+    page.get_by_label("Part").select_option("tag")
+    page.keyboard.press("Control+Enter")
+    state(page, "waits for you")
+    expect(page.get_by_role("button", name=re.compile("Import 4 questions"))).to_be_visible()
+
+
+def test_the_columns_of_a_table_are_chosen_without_scripts(open_page: Open, site: Site) -> None:
+    page = open_page("Edith", scripts=False)
+    page.goto("/admin/imports/new/")
+    page.get_by_label("Pasted text", exact=True).fill("What is a?\tA.\nWhat is b?\tB.\n")
+    page.get_by_role("button", name="Read and compare").click()
+    state(page, "asks for columns")
+    page.get_by_role("button", name="Read on").click()
+    state(page, "waits for you")
+    expect(page.get_by_role("button", name=re.compile("Import 2 questions"))).to_be_visible()

@@ -272,3 +272,37 @@ def test_a_deck_is_exported_alone(app: Flask, run: Run, tmp_path: Path) -> None:
     unknown = run("export", "-o", str(target), "--deck", "nope")
     assert unknown.exit_code == 1
     assert "There is no deck 'nope'." in unknown.stderr
+
+
+def test_a_table_is_read_by_what_its_columns_are_said_to_mean(
+    app: Flask, run: Run, tmp_path: Path
+) -> None:
+    table = tmp_path / "words.txt"
+    table.write_text("What is a?\tA.\tx\nWhat is b?\tB.\ty\n")
+    refused = run("import", str(table))
+    assert refused.exit_code == 1
+    assert "such as 1=stem,2=answer,3=ignore" in refused.stderr
+    done = run("import", str(table), "--columns", "1=stem,2=answer,3=tag")
+    assert done.exit_code == 0, done.output
+    assert "note: Columns were read so: ‘column 1’ as the question" in done.output
+    assert [question.stem for question in questions(app)] == ["What is a?", "What is b?"]
+    for words, said in (
+        (("--columns", "Front=stem"), "The table has no column 'Front'"),
+        (("--columns", "1"), "'1' does not say what a column means"),
+        (("--columns", "1=stem", "--format", "json"), "--columns is for tables"),
+    ):
+        wrong = run("import", str(table), *words)
+        assert wrong.exit_code == 1
+        assert said in wrong.stderr
+
+
+def test_an_import_of_too_many_questions_is_refused_before_anything_is_written(
+    app: Flask, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cms.services.imports.importing.ROWS_LIMIT", 3)
+    table = tmp_path / "many.csv"
+    table.write_text("stem,answer\n" + "".join(f"Number {n}?,Yes.\n" for n in range(5)))
+    refused = run("import", str(table))
+    assert refused.exit_code == 1
+    assert "many.csv, line 5: It has more than 3 questions" in refused.stderr
+    assert questions(app) == []

@@ -47,6 +47,21 @@ SAMPLES: dict[str, bytes] = {
         b"Q 2. Why does a kettle whistle?\n\nSteam leaves it through a narrow opening.\n\n"
         b"Q 3. When does water boil?\n\nAt 100 degrees, if the pressure is that of the sea level.\n"
     ),
+    "list.md": (
+        b"# About Kettles\n\n## Parts\n\n### What is a spout?\n\nWater leaves by it.\n\n"
+        b"### What is a lid?\n\nWhat keeps the heat in.\n"
+    ),
+    "notion": b"".join(
+        packed(
+            (f"Kettles {number:032x}.md", f"# What is part {number}?\n\nIt is one.\n".encode())
+            for number in (1, 2)
+        )
+    ),
+    "table": (
+        "Frage;Antwort;Thema\n"
+        "Was ist ein Kessel?;Ein Gefäß, in dem Wasser kocht.;Küche\n"
+        "Warum pfeift er?;Dampf entweicht durch eine enge Öffnung.;Küche\n"
+    ).encode(),
 }
 
 

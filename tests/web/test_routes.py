@@ -475,6 +475,7 @@ ROUTES: dict[str, Route] = {
         EDITORS, EDITORS_DONE, batch, stem="Is this mended?", seen_version="{seen}"
     ),
     "desk_imports.choose": post(EDITORS_DONE, batch, all="leave:create"),
+    "desk_imports.choose_columns": post(EDITORS_DONE, batch, **{"column-1": "stem"}),
     "desk_imports.read": post(EDITORS_DONE, unread_batch, format="csv"),
     "desk_imports.write": post(EDITORS_DONE, batch),
     "desk_imports.discard": post(EDITORS_DONE, batch),

@@ -157,4 +157,6 @@ FORMAT = Format(
     detect=detect,
     read=read,
     drops=DROPS,
+    holds="questions, answers and where they come from, of prose that was pasted or saved",
+    checked_with="articles as they are found, scraped and saved",
 )

@@ -32,4 +32,6 @@ MARKDOWN = Format(
     folder=Folder(
         files=(f"*{ENDING}", BANK, TAGS, DECKS, ASSETS, f"{FOLDER}/*"), record=BANK, owned=owned
     ),
+    holds="everything, in files that people and git can work on",
+    checked_with="git, an editor, our own reader",
 )

@@ -7,7 +7,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from cms.formats import by_name, detect
+from cms.formats.columns import columns_of
 from cms.formats.item import Reading, Row, Upload
+from cms.formats.table import TABLE, mapped
 from cms.models import ImportBatch, ImportRow
 from cms.services.chunks import chunks
 from cms.services.imports.import_undo import undo_import
@@ -28,6 +30,8 @@ from cms.vocabulary import RowAction
 def plan_batch(attempt: Attempt) -> None:
     """Read a batch's file, or the rows of a former batch, and leave what each row would do.
 
+    A table of which nobody said yet what its columns mean is only recognized.
+
     :raises UnreadableFile: when the file is not what it is taken for
     """
     id, former = attempt.payload["batch"], attempt.payload["rows_of"]
@@ -38,10 +42,15 @@ def plan_batch(attempt: Attempt) -> None:
         batch = session.get_one(ImportBatch, id, options=[undefer(ImportBatch.data)])
         name, format, source = batch.file_name, batch.format, ""
         head = head_of(batch)
+        columns = head.columns
+        asks = False
         if former is None:
             upload = Upload(name, batch.data or b"")
             found = by_name(format) if format else detect(upload)
-            reading = reading_of(upload, found)
+            asks = found is TABLE and columns is None and bool(columns_of(upload))
+            if columns is not None:
+                found = mapped(columns.mapping, header=columns.header)
+            reading = Reading(()) if asks else reading_of(upload, found)
             format, source = found.name, source_of(upload, found)
         else:
             reading = Reading(list(_stated_rows(session, former)), head.tags, head.decks)
@@ -59,8 +68,10 @@ def plan_batch(attempt: Attempt) -> None:
         # Kept from now on: what is not written after all goes with everything that nobody shows.
         who, at = attempt.actor(session), attempt.now()
         refused = keep_images(session, reading.assets, rows, by=who, at=at)
-        head = FileHead(reading.tags, reading.decks, reading.notes + refused)
+        head = FileHead(columns, reading.tags, reading.decks, reading.notes + refused)
         batch.format = format
+        if asks:
+            return
         batch.data = None
         batch.head = msgspec.json.encode(head).decode()
         batch.planned_at = attempt.now()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from cms.errors import InvalidContent, InvalidInput
+from cms.errors import InvalidContent, InvalidInput, UnreadableFile
 from cms.formats import Format
 from cms.formats.assets import names_in
 from cms.formats.item import (
@@ -58,6 +58,8 @@ CHANGED = (
     "Import again to compare anew."
 )
 UNNAMED = "Unnamed file"
+ROWS_LIMIT = 200_000
+"""Questions of one import: planning holds them all, about 3 kB each besides their texts."""
 # Rows that become new questions.
 NEW = frozenset({RowAction.create, RowAction.duplicate})
 
@@ -88,7 +90,21 @@ def reading_of(upload: Upload, format: Format) -> Reading:
     """
     if format.read is None:
         raise InvalidInput(f"'{format.name}' can be exported, not imported.", field="format")
-    return format.read(upload)
+    reading = format.read(upload)
+    reading.rows = _bounded(upload, reading.rows)
+    return reading
+
+
+def _bounded(upload: Upload, rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        if number >= ROWS_LIMIT:
+            raise UnreadableFile(
+                upload.name,
+                f"It has more than {ROWS_LIMIT:,} questions, which is the limit of one import. "
+                "Split the file.",
+                place=row.place,
+            )
+        yield row
 
 
 def source_of(upload: Upload, format: Format) -> str:

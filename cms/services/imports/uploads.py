@@ -39,9 +39,17 @@ TEXTS_KEPT = timedelta(days=90)
 _NOT_CONTENT = frozenset({"corrections", "provenance"})
 
 
-class FileHead(msgspec.Struct, omit_defaults=True):
-    """What a file says besides its rows."""
+class TableColumns(msgspec.Struct):
+    """What somebody said of a table: the meanings of its columns, and whether it has a header."""
 
+    mapping: dict[str, str]
+    header: bool
+
+
+class FileHead(msgspec.Struct, omit_defaults=True):
+    """What a file says besides its rows; of a table, what its columns were said to mean."""
+
+    columns: TableColumns | None = None
     tags: list[TagItem] = []
     decks: list[DeckItem] = []
     notes: list[str] = []
@@ -65,7 +73,7 @@ def receive(
     _forget_old_texts(session, at)
     batch = batch_of(upload, format, by=by, at=at)
     batch.data = upload.data
-    return _plan_later(session, batch, by=by, at=at)
+    return plan_later(session, batch, by=by, at=at)
 
 
 def read_as(
@@ -77,11 +85,11 @@ def read_as(
     """
     require(by, Role.editor, "import files")
     by_name(format)
-    _hold(session, batch)
+    hold(session, batch)
     if state_of(batch) != ImportState.failed:
         raise WrongState("This file was read already.")
-    batch.format = format
-    _plan_later(session, batch, by=by, at=at)
+    batch.format, batch.head = format, ""
+    plan_later(session, batch, by=by, at=at)
 
 
 def again(session: Session, former: ImportBatch, *, by: User | None, at: datetime) -> ImportBatch:
@@ -105,10 +113,10 @@ def again(session: Session, former: ImportBatch, *, by: User | None, at: datetim
         by_id=by.id if by else None,
         at=at,
     )
-    return _plan_later(session, batch, by=by, at=at, rows_of=former.id)
+    return plan_later(session, batch, by=by, at=at, rows_of=former.id)
 
 
-def _plan_later(
+def plan_later(
     session: Session,
     batch: ImportBatch,
     *,
@@ -116,6 +124,7 @@ def _plan_later(
     at: datetime,
     rows_of: int | None = None,
 ) -> ImportBatch:
+    """Have a file read and compared by a job, or the rows of a former import compared anew."""
     session.add(batch)
     session.flush()
     batch.job = enqueue(session, PLAN, {"batch": batch.id, "rows_of": rows_of}, by=by, at=at)
@@ -142,6 +151,9 @@ def state_of(batch: ImportBatch) -> ImportState:
     if batch.applied_at is not None:
         return ImportState.undoing if busy else ImportState.imported
     if batch.planned_at is None:
+        if not busy and batch.job is not None and batch.job.state == JobState.done:
+            # Reading stopped to ask what the columns of a table mean.
+            return ImportState.asking
         return ImportState.reading if busy else ImportState.failed
     return ImportState.writing if busy else ImportState.waiting
 
@@ -315,8 +327,8 @@ def discard(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
     :raises WrongState: when it was written, or is being written
     """
     require(by, Role.editor, "import files")
-    _hold(session, batch)
-    if state_of(batch) not in {ImportState.failed, ImportState.waiting}:
+    hold(session, batch)
+    if state_of(batch) not in {ImportState.failed, ImportState.asking, ImportState.waiting}:
         raise WrongState("This import is at work or was written, so it cannot be discarded.")
     record(
         session,
@@ -349,7 +361,7 @@ def confirm(session: Session, batch: ImportBatch, *, by: User | None, at: dateti
 
 
 def _require_waiting(session: Session, batch: ImportBatch) -> None:
-    _hold(session, batch)
+    hold(session, batch)
     state = state_of(batch)
     if state == ImportState.imported:
         raise WrongState("This import was written already.")
@@ -357,7 +369,8 @@ def _require_waiting(session: Session, batch: ImportBatch) -> None:
         raise WrongState("This import does not wait for a decision now. Reload the page.")
 
 
-def _hold(session: Session, batch: ImportBatch) -> None:
+def hold(session: Session, batch: ImportBatch) -> None:
+    """Lock an import until the transaction ends, and see its state anew."""
     session.flush()
     session.refresh(batch, with_for_update=True)
     if batch.job is not None:

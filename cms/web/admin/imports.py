@@ -25,6 +25,7 @@ from cms.services.imports.importing import new_decks
 from cms.text import normalize_line
 from cms.vocabulary import ImportState, Role, RowAction
 from cms.web.admin.base import PAGE_SIZE, ListFilter, Row, TableView, actor, find, now, transaction
+from cms.web.admin.import_columns import ColumnsForm, ImportColumnPages
 from cms.web.admin.import_rows import ImportRowPages, shown_rows
 from cms.web.admin.incoming import incoming
 from cms.web.pages import count_of
@@ -53,7 +54,7 @@ STATES: dict[str, tuple[str, Callable[[], ColumnElement[bool]]]] = {
 READABLE = {name: each.title for name, each in FORMATS.items() if each.read}
 
 
-class ImportsView(ImportRowPages, TableView):
+class ImportsView(ImportRowPages, ImportColumnPages, TableView):
     """Every import, from the file that was taken in to its undoing."""
 
     title = "Imports"
@@ -122,8 +123,14 @@ class ImportsView(ImportRowPages, TableView):
     @expose("/<id>/")
     def details_view(self, id: str) -> ResponseReturnValue:
         """Show how far an import has come, and its rows by `?show=`, from `?after=` on."""
-        batch = find(ImportBatch, id, "import")
+        return self.details(find(ImportBatch, id, "import"))
+
+    def details(self, batch: ImportBatch, columns: ColumnsForm | None = None) -> str:
+        """Return the page of an import; `columns` is a table's form that had faults."""
         session = db.session()
+        state = uploads.state_of(batch)
+        if state == ImportState.asking and columns is None:
+            columns = self.columns_form(batch)
         show = self.shown_kind()
         after = request.args.get("after", "")
         rows = session.scalars(
@@ -132,10 +139,11 @@ class ImportsView(ImportRowPages, TableView):
             .limit(PAGE_SIZE + 1)
         ).all()
         tally, head = uploads.tally(session, batch), uploads.head_of(batch)
-        return self.render(
+        page: str = self.render(
             "admin/imports/details.html",
             batch=batch,
-            state=uploads.state_of(batch),
+            state=state,
+            columns=columns,
             progress=progress_of(batch),
             head=head,
             decks=new_decks(session, head.decks),
@@ -151,6 +159,7 @@ class ImportsView(ImportRowPages, TableView):
             can_be_chosen=uploads.can_be_chosen,
             formats=READABLE,
         )
+        return page
 
     @expose("/<id>/report.csv")
     def report(self, id: str) -> Response:

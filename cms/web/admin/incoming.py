@@ -40,8 +40,10 @@ def incoming(files: Sequence[tuple[str, bytes]], text: str, name: str) -> list[U
 
 
 def _belongs(format: Format, name: str) -> bool:
-    return format.folder is not None and any(
-        fnmatch(name.lower(), pattern) for pattern in format.folder.files
+    return (
+        format.folder is not None
+        and format.read is not None
+        and any(fnmatch(name.lower(), pattern) for pattern in format.folder.files)
     )
 
 
