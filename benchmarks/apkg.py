@@ -58,7 +58,8 @@ def ours(count: int, folder: Path) -> None:
 def whole(count: int, folder: Path) -> None:
     """Write a whole export, from JSON documents to the last byte."""
     from cms.formats import FORMATS
-    from cms.formats.item import AnswerItem, BankItem, Export
+    from cms.formats.item import AnswerItem, BankItem
+    from cms.formats.outgoing import Export
     from tests.formats.strategies import entries, question
 
     body = PARAGRAPH[3:-4]

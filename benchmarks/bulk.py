@@ -30,7 +30,7 @@ def run(step: str, folder: Path) -> None:
     from cms import create_app
     from cms.extensions import db
     from cms.formats import FORMATS
-    from cms.formats.item import Upload
+    from cms.formats.incoming import Upload
     from cms.models import BulkOperation, Question
     from cms.services.imports.importing import apply, plan_file
     from cms.services.operations import bulk

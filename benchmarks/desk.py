@@ -78,7 +78,7 @@ def made(url: str, count: int) -> Any:
     from cms import create_app
     from cms.extensions import db
     from cms.formats import FORMATS
-    from cms.formats.item import Upload
+    from cms.formats.incoming import Upload
     from cms.models import Question
     from cms.services import (
         accounts,

@@ -30,7 +30,7 @@ def run(step: str, folder: Path) -> None:
     from cms import create_app
     from cms.extensions import db
     from cms.formats import FORMATS
-    from cms.formats.item import Upload
+    from cms.formats.incoming import Upload
     from cms.models import Question
     from cms.services.exporting import Head, Selection, export_shelf
     from cms.services.imports.importing import apply, plan_file

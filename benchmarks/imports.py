@@ -37,7 +37,7 @@ def prepare() -> None:
     from cms import create_app
     from cms.extensions import db
     from cms.formats import FORMATS
-    from cms.formats.item import Upload
+    from cms.formats.incoming import Upload
     from cms.models import Question
     from cms.services import accounts
     from cms.services.imports.importing import apply, plan_file

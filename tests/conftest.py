@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session
 from cms import create_app
 from cms.cli.folders import packed_folder
 from cms.extensions import db, read_engine
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.formats.markdown import MARKDOWN
 from cms.models import Base, User
 from cms.vocabulary import Role

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from cms.errors import WrongState
 from cms.extensions import db
 from cms.formats import FORMATS
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import AuditEvent, Base, ImportBatch, Publication, Question
 from cms.services import search
 from cms.services.assets import find_asset

@@ -25,11 +25,12 @@ from cms.extensions import db, read_engine
 from cms.formats import FORMATS, Format, by_extension, by_name, detect
 from cms.formats.columns import mapping_of
 from cms.formats.csv import CSV
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.formats.table import TABLE, mapped
 from cms.models import Question
 from cms.models.engine import reading
-from cms.services.exporting import Head, Selection, Stream, export_drafts, export_shelf
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection, Stream, export_shelf
 from cms.services.imports.importing import apply, plan_file
 from cms.services.imports.planning import Plan
 from cms.services.publishing import Published, publish

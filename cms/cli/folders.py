@@ -11,7 +11,7 @@ from pathlib import Path
 from cms.errors import InvalidInput
 from cms.formats.archive import packed
 from cms.formats.format import Folder
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 _NAMES_SHOWN = 5
 

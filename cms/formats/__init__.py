@@ -8,7 +8,7 @@ from cms.formats.article import FORMAT as ARTICLE
 from cms.formats.csv import CSV
 from cms.formats.format import Format
 from cms.formats.gift import GIFT
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.formats.json import JSON, JSONL
 from cms.formats.lists import LIST
 from cms.formats.markdown import MARKDOWN

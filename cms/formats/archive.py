@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from cms.errors import UnreadableFile
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 TOTAL_LIMIT = 200_000_000  # bytes of all files of an archive, unpacked
 FILES_LIMIT = 100_000  # files and folders of an archive

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cms.errors import InvalidInput
-from cms.formats.item import ASSET_PATTERN, AssetItem, Content, Entry, Export, Item
+from cms.formats.item import ASSET_PATTERN, AssetItem, Content, Item
+from cms.formats.outgoing import Entry, Export
 from cms.formats.svg import clean_drawing
 
 ASSET_LIMIT = 2_000_000  # bytes of an image

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from cms.errors import InvalidContent
+from cms.formats.incoming import Row
 from cms.formats.item import (
     ANSWER_LIMIT,
     FILTER_TAGS_LIMIT,
@@ -30,7 +31,6 @@ from cms.formats.item import (
     Item,
     OptionItem,
     ProvenanceItem,
-    Row,
     SourceItem,
     TagItem,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cms.errors import InvalidInput, UnreadableFile
 from cms.formats.encoding import opening, utf8
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.text import normalize_line
 
 if TYPE_CHECKING:

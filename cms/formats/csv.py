@@ -23,19 +23,9 @@ from cms.errors import UnreadableFile
 from cms.formats.checks import Gate
 from cms.formats.encoding import opening, utf8
 from cms.formats.format import Format
-from cms.formats.item import (
-    AnswerItem,
-    Export,
-    Item,
-    Line,
-    OptionItem,
-    Reading,
-    Row,
-    SourceItem,
-    Uid,
-    Upload,
-    gathered,
-)
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import AnswerItem, Item, Line, OptionItem, SourceItem, Uid
+from cms.formats.outgoing import Export, gathered
 from cms.formats.strict_json import JSONFault, convert, loads
 from cms.text import normalize_line
 from cms.vocabulary import Difficulty, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from cms.errors import UnreadableFile
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 _REMEDY = "Save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8') and import it again."
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from cms.formats.item import Export, Reading, Upload
+from cms.formats.incoming import Reading, Upload
+from cms.formats.outgoing import Export
 
 
 class Owned(NamedTuple):

@@ -8,8 +8,6 @@ JSON contract (docs/formats.md). Nothing here knows the database or the web.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
 
@@ -247,126 +245,6 @@ def content_hash(content: Content) -> str:
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
-# --- reading -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that came in: its base name and its bytes; a folder comes as a zip of its files."""
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A passage that looks damaged; an editor has to mend or acknowledge it.
-
-    `kind` is a short word ('hole', 'quotes', 'truncated' …), `message` says what
-    is wrong and what to do, `passage` is the exact text meant.
-    """
-
-    kind: str
-    message: str
-    passage: str = ""
-
-
-@dataclass(slots=True)
-class Row:
-    """One question as a file states it, or the reason why it cannot be read.
-
-    `place` names it for people ('line 7', '$.questions[3]'; with an error, as
-    exactly as possible: '$.questions[3].answers[0].body'). `drops` are the
-    fields that this row says nothing about, as in `stripped`: an update leaves
-    them alone. Exactly one of `item` and `error` is set. `truncated` marks an
-    error that is a conflict, not an edit: a program cut the text on its way.
-    `by_source` is set where the file names no uid, once the row is known by
-    where it came from. `through_html` is set where the texts were HTML in the
-    file: what they say counts then, not how their Markdown is spelled.
-    """
-
-    place: str
-    item: Item | None = None
-    error: str | None = None
-    truncated: bool = False
-    drops: frozenset[str] = frozenset()
-    damages: list[Damage] = field(default_factory=list)
-    by_source: bool = False
-    through_html: bool = False
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a reader makes of a file. `rows` may be a generator: read it once.
-
-    `assets` are the images that texts refer to, `notes` sentences for the report:
-    what was left out, and why. Both are complete once the rows have been read.
-    """
-
-    rows: Iterable[Row]
-    tags: list[TagItem] = field(default_factory=list)
-    decks: list[DeckItem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    assets: list[AssetItem] = field(default_factory=list)
-
-
-# --- writing -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement:
-    """A question that was public and is not any more, for those who may still hold it.
-
-    `stem` is empty where it was purged; `url` is the address of the question that
-    it was merged into, empty without one. `at` is when it left, in UTC.
-    """
-
-    uid: str
-    stem: str
-    reason: str
-    at: datetime
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One question on its way out: its JSON document, decoded only where a format needs it.
-
-    The document is compact JSON on one line, in the contract's order of keys,
-    and stands in the JSON formats byte for byte.
-    """
-
-    document: bytes
-    url: str = ""
-
-    @property
-    def item(self) -> Item:
-        return msgspec.json.decode(self.document, type=Item)
-
-
-@dataclass(slots=True)
-class Export:
-    """Everything that a writer gets. `entries` is read once, in order, and may be long.
-
-    `deck` is set in the export of one deck. `withdrawn` is None in a full export.
-    `retirements` are the questions that left the bank, or the deck, for good: a
-    format whose files update what people hold tells them; it is read once, after
-    `entries`. `asset` gives an image by its name, one at a time, None where the
-    bank has none. `options` are the format's own switches as named in its
-    declaration ('raw', 'bom').
-    """
-
-    bank: BankItem
-    entries: Iterable[Entry]
-    tags: list[TagItem] = field(default_factory=list)
-    decks: list[DeckItem] = field(default_factory=list)
-    deck: DeckItem | None = None
-    withdrawn: list[TombstoneItem] | None = None
-    retirements: Iterable[Retirement] = ()
-    asset: Callable[[str], AssetItem | None] = lambda _name: None
-    options: Mapping[str, bool] = field(default_factory=dict)
-
-
 def stripped(item: Item, drops: frozenset[str]) -> Item:
     """Return a copy of `item` without what a format declares that it drops.
 
@@ -395,16 +273,3 @@ def answer_drops(drops: frozenset[str], index: int, name: str) -> bool:
     """Whether `drops` covers the field `name` of the answer at `index`."""
     where = "answers[0]" if index == 0 else "answers[1:]"
     return f"answers.{name}" in drops or f"{where}.{name}" in drops
-
-
-def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Join chunks into pieces of about 64 KiB: sending a piece costs a server more than a row."""
-    piece, size = [], 0
-    for chunk in chunks:
-        piece.append(chunk)
-        size += len(chunk)
-        if size >= 65_536:
-            yield b"".join(piece)
-            piece, size = [], 0
-    if piece:
-        yield b"".join(piece)

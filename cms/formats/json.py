@@ -21,24 +21,21 @@ from cms.formats.checks import (
 )
 from cms.formats.encoding import opening, utf8
 from cms.formats.format import Format
+from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import (
     AssetItem,
     AssetName,
     BankItem,
     DeckItem,
-    Export,
     Item,
     Line,
     Number,
-    Reading,
-    Row,
     TagItem,
     TombstoneItem,
     Uid,
-    Upload,
-    gathered,
 )
 from cms.formats.normalizing import normalized_deck, normalized_tag
+from cms.formats.outgoing import Export, gathered
 from cms.formats.strict_json import TOO_DEEP, JSONFault, convert, loads
 
 VERSION = 1

@@ -18,7 +18,9 @@ from urllib.parse import unquote
 from cms.formats.checks import Gate
 from cms.formats.format import Format
 from cms.formats.html import AssetAddress, to_html, to_markdown
-from cms.formats.item import ASSET_PATTERN, Export, Item, OptionItem, Reading, Row, Upload, gathered
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import ASSET_PATTERN, Item, OptionItem
+from cms.formats.outgoing import Export, gathered
 from cms.formats.quiz import (
     ANSWERS_LIMIT,
     AS_HTML,

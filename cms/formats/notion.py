@@ -24,17 +24,8 @@ from cms.formats.checks import Gate
 from cms.formats.columns import Meaning, meaning_of
 from cms.formats.encoding import decode
 from cms.formats.format import Format
-from cms.formats.item import (
-    LINE_LIMIT,
-    AnswerItem,
-    AssetItem,
-    Item,
-    ProvenanceItem,
-    Reading,
-    Row,
-    SourceItem,
-    Upload,
-)
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import LINE_LIMIT, AnswerItem, AssetItem, Item, ProvenanceItem, SourceItem
 from cms.formats.labels import difficulty_named, tag_path
 from cms.formats.lists import DROPS as LIST_DROPS
 from cms.formats.lists import read as read_list

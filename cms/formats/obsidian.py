@@ -26,8 +26,10 @@ from cms.formats.archive import Archive, packed
 from cms.formats.encoding import decode
 from cms.formats.format import Folder, Format, Owned
 from cms.formats.html import ASSET_ADDRESS
-from cms.formats.item import AnswerItem, AssetItem, Entry, Export, Item, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, AssetItem, Item
 from cms.formats.obsidian_card import card_text, escaped_line
+from cms.formats.outgoing import Entry, Export
 from cms.text import normalize_text, unique_name
 
 RECORD = "question-bank.json"

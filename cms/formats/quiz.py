@@ -19,6 +19,7 @@ import nh3
 
 from cms.formats.checks import Gate
 from cms.formats.html import AssetAddress, AssetOf, to_html, to_markdown
+from cms.formats.incoming import Row
 from cms.formats.item import (
     ASSET_PATTERN,
     STEM_LIMIT,
@@ -28,7 +29,6 @@ from cms.formats.item import (
     Item,
     OptionItem,
     ProvenanceItem,
-    Row,
 )
 from cms.formats.quiztags import difficulty_and_tags
 from cms.markup import plain_inline, render_inline

@@ -8,7 +8,7 @@ from base64 import b64decode
 
 from cms.errors import InvalidInput
 from cms.formats.assets import asset_item
-from cms.formats.item import Reading
+from cms.formats.incoming import Reading
 
 # Images that are named in the report when they are left out.
 _NAMED = 10

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 from slugify import slugify
 
-from cms.formats.item import PATH_PATTERN, SLUG_LIMIT, Export, Item
+from cms.formats.item import PATH_PATTERN, SLUG_LIMIT, Item
+from cms.formats.outgoing import Export
 from cms.vocabulary import Difficulty
 
 _PATH = re.compile(PATH_PATTERN)

@@ -30,16 +30,8 @@ from cms.formats.columns import (
 )
 from cms.formats.encoding import utf8
 from cms.formats.format import Format
-from cms.formats.item import (
-    LINE_LIMIT,
-    AnswerItem,
-    Item,
-    ProvenanceItem,
-    Reading,
-    Row,
-    SourceItem,
-    Upload,
-)
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import LINE_LIMIT, AnswerItem, Item, ProvenanceItem, SourceItem
 from cms.formats.labels import difficulty_named, tag_path
 from cms.text import normalize_line
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cms.formats.format import Format
-from cms.formats.item import AnswerItem, Entry, Export, Item, gathered
+from cms.formats.item import AnswerItem, Item
+from cms.formats.outgoing import Entry, Export, gathered
 from cms.markup import plain_inline, plain_text
 from cms.text import normalize_line
 

@@ -14,7 +14,7 @@ from pyexpat import errors as expat_errors
 
 from cms.errors import UnreadableFile
 from cms.formats.encoding import opening, utf8
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 DEPTH_LIMIT = 100  # elements inside each other
 NODES_LIMIT = 20_000  # elements of one tree

@@ -1,52 +1,33 @@
 """Exporting: the shelf, or the working copy, as a stream of bytes in any format."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, exists, func, select
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm import Session, aliased
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import Format
 from cms.formats.checks import is_slug
-from cms.formats.item import (
-    BankItem,
-    DeckItem,
-    Entry,
-    Export,
-    Item,
-    Retirement,
-    TagItem,
-    TombstoneItem,
-)
+from cms.formats.item import BankItem, DeckItem, TagItem, TombstoneItem
+from cms.formats.outgoing import Entry, Export, Retirement
 from cms.models import (
     Change,
-    Correction,
-    Deck,
     DeckChange,
-    Provenance,
     Publication,
     PublicationTag,
     PublishedDeck,
     PublishedDeckMember,
     PublishedTag,
-    Question,
     Release,
-    Revision,
-    Tag,
     Withdrawal,
-    question_tag,
 )
 from cms.services import search
 from cms.services.assets import asset_of
 from cms.services.chunks import CHUNK
-from cms.services.content import WITH_CONTENT, content_of, with_tag_slugs
 from cms.services.deckmembers import Merges, merges, survivor
-from cms.services.decks import deck_item
-from cms.services.errata import correction_item
-from cms.services.provenance import provenance_item
 from cms.services.releases import release_number
 from cms.vocabulary import ChangeKind, DeckChangeKind, Difficulty
 
@@ -107,15 +88,15 @@ def export_shelf(
     :raises InvalidInput: when the format cannot be written, or `since` is no release
     :raises NotFound: when no live question has a tag, or there is no such deck
     """
-    write = _writer(format)
+    write = writer_of(format)
     release = release_number(session)
     _check(session, selection, release)
     deck = _deck(session, selection)
     selected = _selected(session, select(Publication), selection, deck)
     rows = selected.order_by(*([PublishedDeckMember.position] if deck else []), Publication.id)
     export = Export(
-        bank=_bank(session, head, release),
-        entries=_ticking(_published(session, rows, head), tick),
+        bank=bank_head(session, head, release),
+        entries=ticking(_published(session, rows, head), tick),
         tags=_published_tags(session),
         decks=_published_decks(session, selection, deck),
         deck=msgspec.json.decode(deck.document, type=DeckItem) if deck else None,
@@ -128,72 +109,23 @@ def export_shelf(
     return Stream(write(export), total, release)
 
 
-def export_drafts(
-    session: Session,
-    format: Format,
-    selection: Selection,
-    head: Head,
-    options: Mapping[str, bool] | None = None,
-    tick: Tick | None = None,
-) -> Stream:
-    """Return the working copy, drafts and retired questions included, each with its status.
-
-    :raises InvalidInput: when the format cannot be written, or with `since` or a deck
-    :raises NotFound: when there is no such tag
-    """
-    write = _writer(format)
-    if selection.since is not None:
-        raise InvalidInput("'since' counts releases, which drafts do not have.", field="since")
-    if selection.deck is not None:
-        raise InvalidInput("A deck holds what is published, which drafts are not.", field="deck")
-    statement = select(Question).where(Question.merged_into_id.is_(None))
-    if selection.difficulty is not None:
-        statement = statement.where(Question.difficulty == selection.difficulty)
-    if selection.query:
-        statement = statement.where(search.holds(session, Question, selection.query))
-    if selection.among is not None:
-        statement = statement.where(Question.uid.in_(selection.among))
-    for slug in selection.tags:
-        if not session.scalar(select(exists().where(Tag.slug == slug))):
-            raise NotFound(f"There is no tag '{slug}'.")
-        below = select(Tag.id).where(
-            (Tag.slug == slug) | Tag.slug.startswith(f"{slug}/", autoescape=True)
-        )
-        tagged = select(question_tag.c.question_id).where(question_tag.c.tag_id.in_(below))
-        statement = statement.where(Question.id.in_(tagged))
-    release = release_number(session)
-    export = Export(
-        bank=_bank(session, head, release),
-        entries=_ticking(_drafts(session, statement, head), tick),
-        tags=[
-            TagItem(uid=tag.uid, slug=tag.slug, name=tag.name, description=tag.description)
-            for tag in session.scalars(select(Tag).order_by(Tag.slug))
-        ],
-        decks=[
-            deck_item(deck)
-            for deck in session.scalars(
-                select(Deck).order_by(Deck.id).options(selectinload(Deck.members))
-            )
-        ],
-        asset=partial(asset_of, session),
-        options=options or {},
-    )
-    total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
-    return Stream(write(export), total, release)
-
-
 def question_url(head: Head, slug: str | None) -> str:
     """Return the public address of a question; empty where the site's is not known."""
     return f"{head.url}/questions/{slug}" if head.url and slug else ""
 
 
-def _writer(format: Format) -> Callable[[Export], Iterator[bytes]]:
+def writer_of(format: Format) -> Callable[[Export], Iterator[bytes]]:
+    """Return what writes a format.
+
+    :raises InvalidInput: when it can only be read
+    """
     if format.write is None:
         raise InvalidInput(f"'{format.name}' can be imported, not exported.", field="format")
     return format.write
 
 
-def _ticking(entries: Iterator[Entry], tick: Tick | None) -> Iterator[Entry]:
+def ticking(entries: Iterator[Entry], tick: Tick | None) -> Iterator[Entry]:
+    """Yield entries, and tell `tick` after each."""
     for entry in entries:
         yield entry
         if tick is not None:
@@ -265,7 +197,8 @@ def _selected(
     return statement.where(*conditions)
 
 
-def _bank(session: Session, head: Head, number: int) -> BankItem:
+def bank_head(session: Session, head: Head, number: int) -> BankItem:
+    """Return what an export says of its bank; `number` is the release that it is of."""
     release = session.get(Release, number)
     return BankItem(
         title=head.title,
@@ -340,9 +273,10 @@ def _retirements(
 
     Of a deck that is what left it by being withdrawn. A question that other tags or
     another difficulty were given left nothing, and nobody knows any more which a
-    withdrawn one had: a selection by those has no retirements.
+    withdrawn one had, nor its words: a selection by those has no retirements.
     """
-    if selection.tags or selection.difficulty is not None or selection.among is not None:
+    narrowed = selection.tags or selection.query or selection.among is not None
+    if narrowed or selection.difficulty is not None:
         return
     into = aliased(Publication)
     statement = (
@@ -375,59 +309,3 @@ def _retirements(
             slug = session.scalar(select(Publication.slug).where(Publication.uid == last))
         url = question_url(head, slug)
         yield Retirement(uid=gone.uid, stem=gone.stem, reason=gone.reason, at=gone.at, url=url)
-
-
-def _drafts(session: Session, statement: Select[Question], head: Head) -> Iterator[Entry]:
-    """Yield the working copy in bounded rounds, by ascending id."""
-    last = 0
-    while True:
-        questions = session.scalars(
-            statement.where(Question.id > last)
-            .order_by(Question.id)
-            .limit(CHUNK)
-            .options(*WITH_CONTENT)
-        ).all()
-        if not questions:
-            return
-        last = questions[-1].id
-        yield from _draft_entries(session, questions, head)
-        session.expunge_all()
-
-
-def _draft_entries(session: Session, questions: Iterable[Question], head: Head) -> Iterator[Entry]:
-    ids = [question.id for question in questions]
-    origins = {
-        origin.question_id: provenance_item(origin)
-        for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
-    }
-    hashes = dict(
-        session.execute(
-            select(Revision.question_id, Revision.content_hash)
-            .join(
-                Question,
-                (Question.id == Revision.question_id) & (Question.latest_number == Revision.number),
-            )
-            .where(Question.id.in_(ids))
-        ).all()
-    )
-    corrections: dict[int, list[Correction]] = {}
-    for correction in session.scalars(
-        select(Correction)
-        .where(Correction.question_id.in_(ids))
-        .options(selectinload(Correction.sources))
-        .order_by(Correction.id)
-    ):
-        corrections.setdefault(correction.question_id, []).append(correction)
-    for question in questions:
-        slugs = {tag.uid: tag.slug for tag in question.tags}
-        content = with_tag_slugs(content_of(question), slugs)
-        item = Item(
-            **{name: getattr(content, name) for name in content.__struct_fields__},
-            corrections=[correction_item(c) for c in corrections.get(question.id, [])],
-            provenance=origins.get(question.id),
-            revision=question.latest_number,
-            content_hash=hashes[question.id],
-            updated_at=question.updated_at,
-            status=question.status,
-        )
-        yield Entry(msgspec.json.encode(item), question_url(head, question.slug))

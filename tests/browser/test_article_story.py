@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from cms.formats import detect
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import Provenance, Question
 from cms.services.imports.importing import apply, plan_file
 from tests.browser.conftest import Open, Site

@@ -15,10 +15,11 @@ from benchmarks.generated import bank as generated_bank
 from cms.cli.folders import folder_target
 from cms.extensions import db
 from cms.formats import FORMATS
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import Question
 from cms.services.content import content_of
-from cms.services.exporting import Head, Selection, export_drafts
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection
 from cms.services.imports.importing import apply, plan_file
 from cms.services.jobs import work_one
 from cms.services.questions import save

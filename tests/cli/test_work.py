@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from benchmarks.generated import bank
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import ImportBatch, ImportRow, Job, Question, Revision
 from cms.services.imports import uploads
 from cms.vocabulary import ImportState, JobState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cms.formats.article import FORMAT
-from cms.formats.item import Item, Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import Item
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "fixtures" / "samples"

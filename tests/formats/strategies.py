@@ -11,23 +11,22 @@ from hypothesis import strategies as st
 from cms.formats import Format
 from cms.formats.assets import asset_item
 from cms.formats.checks import problems
+from cms.formats.incoming import Upload
 from cms.formats.item import (
     AnswerItem,
     BankItem,
     CorrectionItem,
     DeckFilter,
     DeckItem,
-    Entry,
-    Export,
     Item,
     OptionItem,
     ProvenanceItem,
     SourceItem,
     TagItem,
     TombstoneItem,
-    Upload,
 )
 from cms.formats.normalizing import normalized
+from cms.formats.outgoing import Entry, Export
 from cms.text import normalize_body, normalize_line
 from cms.vocabulary import CorrectionKind, CorrectionStatus, Difficulty, Status
 from tests.formats.pictures import DRAWING, ENDINGS, picture_of

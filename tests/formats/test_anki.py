@@ -18,6 +18,7 @@ from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype as notetypes
 from cms.formats.anki.package import cloze_sides, zstd
 from cms.formats.archive import packed
+from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import (
     AnswerItem,
     AssetItem,
@@ -25,12 +26,9 @@ from cms.formats.item import (
     DeckItem,
     Item,
     OptionItem,
-    Reading,
-    Retirement,
-    Row,
     TagItem,
-    Upload,
 )
+from cms.formats.outgoing import Retirement
 from cms.vocabulary import CorrectionKind
 from tests.formats.strategies import NOON, question, upload, written
 

@@ -16,7 +16,9 @@ import pytest
 
 from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype, writing
-from cms.formats.item import AnswerItem, AssetItem, Item, OptionItem, Retirement, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, AssetItem, Item, OptionItem
+from cms.formats.outgoing import Retirement
 from tests.formats.strategies import NOON, question, written
 from tests.formats.test_anki import PNG, PNG_NAME
 

@@ -15,7 +15,7 @@ import pytest
 
 from cms.errors import UnreadableFile
 from cms.formats.archive import FILES_LIMIT, TOTAL_LIMIT, Archive, is_archive, packed
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 TEXT = b"A text of some length, so that there is something to compress. " * 20
 

@@ -6,7 +6,7 @@ import pytest
 
 from cms.formats.article.damage import find_damages
 from cms.formats.article.markdown import to_blocks
-from cms.formats.item import Damage, Upload
+from cms.formats.incoming import Damage, Upload
 from cms.formats.markdown.bank import read
 
 

@@ -14,7 +14,7 @@ from cms.formats.article.damage import find_damages
 from cms.formats.article.inline import inline, mark_code, plain
 from cms.formats.article.markdown import to_blocks
 from cms.formats.escaping import escape_line_start
-from cms.formats.item import Row, Upload
+from cms.formats.incoming import Row, Upload
 from cms.markup import plain_text, render
 
 

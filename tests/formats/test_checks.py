@@ -9,7 +9,8 @@ from hypothesis import given
 
 from cms.formats.checks import Gate, problems
 from cms.formats.encoding import decode, opening, utf8
-from cms.formats.item import AnswerItem, Content, Item, SourceItem, Upload, stripped
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, Content, Item, SourceItem, stripped
 from cms.formats.normalizing import normalized
 from tests.formats.strategies import any_text, items, question
 

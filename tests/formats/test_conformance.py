@@ -17,7 +17,8 @@ from cms.formats import FORMATS, Format, by_extension, by_name, detect
 from cms.formats.archive import Archive, is_archive, packed
 from cms.formats.assets import asset_item, names_in
 from cms.formats.html import to_html
-from cms.formats.item import AssetItem, Item, Upload, stripped
+from cms.formats.incoming import Upload
+from cms.formats.item import AssetItem, Item, stripped
 from tests.formats.pictures import picture_of
 from tests.formats.strategies import any_text, assets, banks, question, upload, written
 

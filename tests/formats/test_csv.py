@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS
 from cms.formats.csv import COLUMNS, DROPS, inert, is_cut, original, raw
-from cms.formats.item import AnswerItem, Item, OptionItem, Row, SourceItem, stripped
+from cms.formats.incoming import Row
+from cms.formats.item import AnswerItem, Item, OptionItem, SourceItem, stripped
 from tests.formats.strategies import (
     any_text,
     markdown,

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from cms.formats import FORMATS, detect
-from cms.formats.item import OptionItem, Row, Upload
+from cms.formats.incoming import Row, Upload
+from cms.formats.item import OptionItem
 from tests.formats.strategies import question, upload, written
 
 GIFT = FORMATS["gift"]

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS
-from cms.formats.item import BankItem, Entry, Export, Item, Reading, Row, TombstoneItem, Upload
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import BankItem, Item, TombstoneItem
+from cms.formats.outgoing import Entry, Export
 from tests.formats.strategies import banks, decks, question, tags, tombstones, upload, written
 
 JSON, JSONL = FORMATS["json"], FORMATS["jsonl"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
-from cms.formats.item import Item, Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import Item
 from cms.formats.lists import read
 from tests.conftest import ROOT
 from tests.formats.strategies import any_text, upload

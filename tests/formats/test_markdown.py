@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.archive import Archive, packed
+from cms.formats.incoming import Row, Upload
 from cms.formats.item import (
     AnswerItem,
     CorrectionItem,
@@ -25,11 +26,9 @@ from cms.formats.item import (
     Item,
     OptionItem,
     ProvenanceItem,
-    Row,
     SourceItem,
     TagItem,
     TombstoneItem,
-    Upload,
 )
 from cms.formats.markdown import MARKDOWN, question_text
 from cms.formats.markdown.bank import owned, read

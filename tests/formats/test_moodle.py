@@ -10,7 +10,8 @@ import pytest
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.assets import asset_item
-from cms.formats.item import OptionItem, Row, Upload
+from cms.formats.incoming import Row, Upload
+from cms.formats.item import OptionItem
 from cms.formats.xml import Node, parts
 from tests.formats.pictures import picture_of
 from tests.formats.strategies import question, upload, written

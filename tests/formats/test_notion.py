@@ -9,7 +9,8 @@ import pytest
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.archive import packed
-from cms.formats.item import Item, Reading, Upload
+from cms.formats.incoming import Reading, Upload
+from cms.formats.item import Item
 from cms.formats.notion import read
 
 NOTION = FORMATS["notion"]

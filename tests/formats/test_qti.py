@@ -8,7 +8,8 @@ from hypothesis import given
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.archive import Archive, packed
-from cms.formats.item import Item, OptionItem, Reading
+from cms.formats.incoming import Reading
+from cms.formats.item import Item, OptionItem
 from cms.formats.xml import Node, tree
 from tests.formats.strategies import banks, question, upload, written
 

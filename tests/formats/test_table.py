@@ -10,7 +10,7 @@ import pytest
 from cms.errors import InvalidInput, UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.columns import Meaning, columns_of, mapping_guess, mapping_of, words_of
-from cms.formats.item import Reading, Upload
+from cms.formats.incoming import Reading, Upload
 from cms.formats.table import read, read_mapped
 from tests.formats.strategies import question, upload, written
 

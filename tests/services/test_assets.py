@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidInput, NotAllowed, NotFound, NotPublishable, WrongState
 from cms.formats import FORMATS
 from cms.formats.assets import asset_item
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import Asset, AuditEvent, Publication, PublicationAsset, Question
 from cms.services import assets, autosaves, publishing, purging, questions
-from cms.services.exporting import Head, Selection, export_drafts, export_shelf
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.imports.import_undo import undo_import
 from cms.services.imports.importing import apply, plan_file
 from cms.vocabulary import Role

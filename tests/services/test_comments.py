@@ -12,7 +12,8 @@ from cms.errors import InvalidInput, NotAllowed, NotFound, WrongState
 from cms.formats import FORMATS
 from cms.models import AuditEvent, Comment, Notification, Question, User
 from cms.services import accounts, comments
-from cms.services.exporting import Head, Selection, export_drafts
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection
 from cms.services.operations import bulk
 from cms.services.operations.undoing import undo_bulk
 from cms.services.people import mentioned

@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotFound
 from cms.formats import FORMATS
-from cms.formats.item import DeckFilter, DeckItem, Export, Retirement
+from cms.formats.item import DeckFilter, DeckItem
+from cms.formats.outgoing import Export, Retirement
 from cms.models import Question
 from cms.services.content import content_of
 from cms.services.decks import deck_item, save_deck
-from cms.services.exporting import Head, Selection, export_drafts, export_shelf
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.merging import merge
 from cms.services.publishing import publish, retire, unretire
 from cms.services.purging import purge

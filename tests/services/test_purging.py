@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotAllowed, NotFound, WrongState
-from cms.formats.item import AnswerItem, DeckItem, Item, OptionItem, Row, SourceItem
+from cms.formats.incoming import Row
+from cms.formats.item import AnswerItem, DeckItem, Item, OptionItem, SourceItem
 from cms.models import (
     AuditEvent,
     Autosave,

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed, NotFound, WrongState
 from cms.formats import by_name, detect
-from cms.formats.item import DeckFilter, DeckItem, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import DeckFilter, DeckItem
 from cms.models import (
     AuditEvent,
     Deck,
@@ -26,7 +27,8 @@ from cms.services import jobs, scheduling
 from cms.services.aliases import current_paths, living_uids
 from cms.services.content import content_of, revision_content, with_tag_slugs
 from cms.services.decks import deck_item, save_deck
-from cms.services.exporting import Head, Selection, export_drafts, export_shelf
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.history import first_alike, history
 from cms.services.imports.importing import apply, plan_file
 from cms.services.operations import bulk, undoing

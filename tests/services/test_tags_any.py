@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, NotFound, WrongState
 from cms.formats import by_name, detect
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import (
     Publication,
     PublicationTag,
@@ -28,7 +28,8 @@ from cms.models import (
 )
 from cms.services.aliases import heads_of
 from cms.services.content import content_of, decode
-from cms.services.exporting import Head, Selection, export_drafts
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Head, Selection
 from cms.services.imports.importing import plan_file
 from cms.services.publishing import publish
 from cms.services.questions import create, restore, save

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed, WrongState
 from cms.formats import FORMATS
-from cms.formats.item import AnswerItem, Content, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, Content
 from cms.models import AuditEvent, ImportWarning, Question, User
 from cms.services.blockers import DAMAGED
 from cms.services.imports.importing import apply, plan_file

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from cms.formats import FORMATS
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import Question
 from cms.services.corrections import open_correction
 from cms.services.imports.importing import plan_file

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from cms.extensions import db
 from cms.formats import FORMATS
 from cms.formats.archive import Archive
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.models import Answer, Deck, ImportBatch, ImportRow, Job, Question
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf

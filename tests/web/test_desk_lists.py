@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from cms.extensions import db
 from cms.formats import FORMATS
-from cms.formats.item import DeckFilter, DeckItem, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import DeckFilter, DeckItem
 from cms.models import ImportBatch, Question, User
 from cms.services import comments, decks
 from cms.services.content import content_of

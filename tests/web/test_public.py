@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms import create_app
-from cms.formats.item import AnswerItem, Item, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, Item
 from cms.formats.markdown.bank import read
 from cms.models import Base, Tag
 from cms.services import listing

@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from cms.formats.item import DeckItem, Item, Row
+from cms.formats.incoming import Row
+from cms.formats.item import DeckItem, Item
 from cms.models import Comment, ImportBatch, ImportRow, LikelyDuplicate, new_uid
 from cms.services import (
     accounts,

@@ -14,7 +14,7 @@ from cms.formats.anki.package import COLLECTIONS, Package
 from cms.formats.anki.writing import write
 from cms.formats.archive import Archive, is_archive
 from cms.formats.format import Format
-from cms.formats.item import Reading, Upload
+from cms.formats.incoming import Reading, Upload
 
 __all__ = ["ANKI_TEXT", "APKG"]
 

@@ -10,15 +10,8 @@ from bs4 import BeautifulSoup, Tag
 
 from cms.formats.anki.notetype import FIELDS
 from cms.formats.html import AssetAddress, AssetOf, to_html, to_markdown
-from cms.formats.item import (
-    AnswerItem,
-    CorrectionItem,
-    Entry,
-    Item,
-    OptionItem,
-    Retirement,
-    SourceItem,
-)
+from cms.formats.item import AnswerItem, CorrectionItem, Item, OptionItem, SourceItem
+from cms.formats.outgoing import Entry, Retirement
 from cms.formats.strict_json import JSONFault
 from cms.markup import render_inline
 from cms.text import normalize_line

@@ -14,6 +14,7 @@ from cms.formats.anki.notetype import NAME
 from cms.formats.anki.package import FoundNote, cloze_sides
 from cms.formats.checks import Gate
 from cms.formats.html import to_markdown
+from cms.formats.incoming import Damage, Reading, Row
 from cms.formats.item import (
     PATH_PATTERN,
     SLUG_LIMIT,
@@ -21,11 +22,8 @@ from cms.formats.item import (
     UID_PATTERN,
     AnswerItem,
     AssetItem,
-    Damage,
     Item,
     ProvenanceItem,
-    Reading,
-    Row,
 )
 from cms.formats.strict_json import JSONFault
 from cms.text import normalize_line

@@ -26,7 +26,7 @@ from urllib.parse import unquote
 from cms.errors import UnreadableFile
 from cms.formats.archive import TOTAL_LIMIT, Archive
 from cms.formats.encoding import decode
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -20,7 +20,7 @@ from cms.formats.anki.notes import NoteReader
 from cms.formats.anki.notetype import FIELDS, NAME
 from cms.formats.anki.package import FoundNote, Notetype
 from cms.formats.encoding import decode, opening
-from cms.formats.item import Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
 
 SEPARATORS = {
     "tab": "\t",

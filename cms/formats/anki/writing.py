@@ -12,7 +12,8 @@ from cms.formats.anki.collection import Collection, Note
 from cms.formats.anki.fields import note_fields, retired_fields
 from cms.formats.anki.notetype import notetype
 from cms.formats.archive import packed
-from cms.formats.item import AssetItem, Entry, Export, Item, TagItem
+from cms.formats.item import AssetItem, Item, TagItem
+from cms.formats.outgoing import Entry, Export
 
 RETIRED = "retired"
 """The tag of notes that were retired: whoever has them finds them by it."""

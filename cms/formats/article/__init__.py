@@ -29,17 +29,8 @@ from cms.formats.article.webpage import looks_like_html, web_page
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
 from cms.formats.format import Format
-from cms.formats.item import (
-    LINE_LIMIT,
-    URL_LIMIT,
-    URL_PATTERN,
-    AnswerItem,
-    Item,
-    ProvenanceItem,
-    Reading,
-    Row,
-    Upload,
-)
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import LINE_LIMIT, URL_LIMIT, URL_PATTERN, AnswerItem, Item, ProvenanceItem
 from cms.text import normalize_body
 
 # An article states questions, their answers and where they come from; nothing else.

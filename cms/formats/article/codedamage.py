@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from cms.formats.article.markdown import Block
-from cms.formats.item import Damage
+from cms.formats.incoming import Damage
 
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'")
 _LONG_STRING = re.compile(r"(\"\"\"|''')[\s\S]*?\1")

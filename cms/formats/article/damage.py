@@ -14,7 +14,7 @@ from cms.formats.article import tables
 from cms.formats.article.codedamage import code_damages, tag_damages
 from cms.formats.article.inline import pieces, plain
 from cms.formats.article.markdown import Block, Kind
-from cms.formats.item import Damage
+from cms.formats.incoming import Damage
 
 _LONGEST_SENTENCE = 2000
 _LONGEST_PASSAGE = 240

@@ -20,7 +20,8 @@ from cms.formats.gift.texts import (
     text_html,
     unescaped,
 )
-from cms.formats.item import OptionItem, Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import OptionItem
 from cms.formats.quiz import (
     Asked,
     Choice,

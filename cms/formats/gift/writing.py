@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cms.formats.gift.texts import escaped
 from cms.formats.html import to_html
-from cms.formats.item import Export, Item, OptionItem, gathered
+from cms.formats.item import Item, OptionItem
+from cms.formats.outgoing import Export, gathered
 from cms.formats.quiz import (
     explanation_html,
     name_of,

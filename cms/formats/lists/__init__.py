@@ -19,7 +19,8 @@ from cms.errors import CmsError, UnreadableFile
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
 from cms.formats.format import Format
-from cms.formats.item import Reading, Row, TagItem, Upload
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import TagItem
 from cms.formats.labels import tag_path
 from cms.formats.lists.blocks import Block, Source, parse
 from cms.formats.lists.questions import Parts, items_of, parts_of, sections_of

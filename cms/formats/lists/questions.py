@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cms.formats.html import to_markdown
+from cms.formats.incoming import Damage
 from cms.formats.item import (
     LINE_LIMIT,
     OPTIONS_LIMIT,
     STEM_LIMIT,
     AnswerItem,
-    Damage,
     Item,
     OptionItem,
     ProvenanceItem,

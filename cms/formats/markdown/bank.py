@@ -15,19 +15,16 @@ from cms.formats.assets import Wanted, names_in
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode, opening
 from cms.formats.format import Owned
+from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import (
     ASSET_PATTERN,
     AssetItem,
     AssetName,
     BankItem,
     DeckItem,
-    Export,
     Line,
-    Reading,
-    Row,
     TagItem,
     TombstoneItem,
-    Upload,
 )
 from cms.formats.json import VERSION, checked_decks, checked_tags, withdrawn_note
 from cms.formats.markdown.question import (
@@ -40,6 +37,7 @@ from cms.formats.markdown.question import (
     read_question,
     stated_uid,
 )
+from cms.formats.outgoing import Export
 from cms.formats.strict_json import JSONFault, convert
 from cms.text import normalize_text, unique_name
 

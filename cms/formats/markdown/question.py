@@ -13,6 +13,7 @@ from msgspec.structs import fields, replace
 
 from cms.formats import strict_json, strict_yaml
 from cms.formats.encoding import decode, opening
+from cms.formats.incoming import Upload
 from cms.formats.item import (
     ASSET_PATTERN,
     SLUG_LIMIT,
@@ -22,7 +23,6 @@ from cms.formats.item import (
     Line,
     SourceItem,
     Uid,
-    Upload,
 )
 from cms.formats.markdown.options import HEADING, options_text, read_options
 from cms.formats.strict_json import JSONFault, convert

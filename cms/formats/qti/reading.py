@@ -12,7 +12,7 @@ from cms.formats.archive import Archive, is_archive
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
 from cms.formats.html import AssetOf, to_markdown
-from cms.formats.item import Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.qti.writing import LOM_DIFFICULTY, MANIFEST, UID_PREFIX
 from cms.formats.qti.xhtml import to_html
 from cms.formats.quiz import (

@@ -10,7 +10,8 @@ from html import escape
 from cms.formats.archive import packed
 from cms.formats.html import AssetAddress
 from cms.formats.html import to_html as markdown_as_html
-from cms.formats.item import ASSET_PATTERN, Export, Item
+from cms.formats.item import ASSET_PATTERN, Item
+from cms.formats.outgoing import Export
 from cms.formats.qti.xhtml import to_xhtml
 from cms.formats.quiz import explanation_html, name_of, question_html
 from cms.vocabulary import Difficulty

@@ -7,7 +7,8 @@ import msgspec
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import Content, Row
+from cms.formats.incoming import Row
+from cms.formats.item import Content
 from cms.models import ImportBatch, Provenance, Question, Revision
 from cms.vocabulary import Origin
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, undefer
 
 from cms.formats import by_name, detect
 from cms.formats.columns import columns_of
-from cms.formats.item import Reading, Row, Upload
+from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.table import TABLE, mapped
 from cms.models import ImportBatch, ImportRow
 from cms.services.chunks import chunks

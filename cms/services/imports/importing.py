@@ -14,15 +14,8 @@ from sqlalchemy.orm import Session
 from cms.errors import InvalidContent, InvalidInput, UnreadableFile
 from cms.formats import Format
 from cms.formats.assets import names_in
-from cms.formats.item import (
-    AssetItem,
-    Content,
-    DeckItem,
-    Reading,
-    Row,
-    TagItem,
-    Upload,
-)
+from cms.formats.incoming import Reading, Row, Upload
+from cms.formats.item import AssetItem, Content, DeckItem, TagItem
 from cms.models import (
     Deck,
     DeckMember,

@@ -11,17 +11,8 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import (
-    AssetItem,
-    Content,
-    CorrectionItem,
-    Damage,
-    DeckItem,
-    Item,
-    Reading,
-    Row,
-    TagItem,
-)
+from cms.formats.incoming import Damage, Reading, Row
+from cms.formats.item import AssetItem, Content, CorrectionItem, DeckItem, Item, TagItem
 from cms.models import Answer, Correction, Provenance, Question, Revision
 from cms.services.addresses import slug_owners
 from cms.services.aliases import all_tag_slugs, current_paths

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cms.errors import WrongState
 from cms.formats.columns import Columns, columns_of
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.formats.table import read_mapped
 from cms.models import ImportBatch, User
 from cms.services.imports.uploads import FileHead, TableColumns, hold, plan_later, state_of

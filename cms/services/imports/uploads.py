@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session, undefer
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats import by_name
 from cms.formats.checks import refuse_faults
-from cms.formats.item import Content, Damage, DeckItem, Item, Row, TagItem, Upload
+from cms.formats.incoming import Damage, Row, Upload
+from cms.formats.item import Content, DeckItem, Item, TagItem
 from cms.formats.normalizing import normalized
 from cms.models import ImportBatch, ImportRow, Job, User
 from cms.services.audit import record

@@ -14,7 +14,8 @@ from cms.errors import InvalidInput
 from cms.extensions import db
 from cms.formats import FORMATS, Format, by_name
 from cms.models import Question
-from cms.services.exporting import Selection, Stream, export_drafts, export_shelf
+from cms.services.draftexports import export_drafts
+from cms.services.exporting import Selection, Stream, export_shelf
 from cms.web.admin.base import TableView
 from cms.web.sending import asked_options, export_head, send_file
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from cms.errors import InvalidInput
 from cms.formats import FORMATS, Format
 from cms.formats.archive import packed
-from cms.formats.item import Upload
+from cms.formats.incoming import Upload
 from cms.text import normalize_line
 
 PASTED = "Pasted text"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from cms.extensions import db
-from cms.formats.item import Content, Damage
+from cms.formats.incoming import Damage
+from cms.formats.item import Content
 from cms.models import ImportWarning, Question
 from cms.passages import Mark, mark
 from cms.services.content import content_of

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from cms.formats import FORMATS
 from cms.formats.archive import packed
-from cms.formats.item import AnswerItem, SourceItem, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, SourceItem
 from cms.models import Question
 from cms.services.content import content_of
 from cms.services.exporting import Head, Selection, export_shelf

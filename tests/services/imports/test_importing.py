@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from cms.errors import NotAllowed
 from cms.formats import FORMATS
-from cms.formats.item import AnswerItem, Item, Upload, stripped
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem, Item, stripped
 from cms.models import (
     Answer,
     Base,

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidContent, InvalidInput, NotAllowed, WrongState
-from cms.formats.item import AnswerItem, Upload
+from cms.formats.incoming import Upload
+from cms.formats.item import AnswerItem
 from cms.models import (
     Answer,
     Correction,
