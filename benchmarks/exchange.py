@@ -115,7 +115,7 @@ def main(count: int) -> None:
         print(f"{count:,} questions, {(folder / 'bank.json').stat().st_size / 1e6:.1f} MB of JSON")
         seconds = measured("import", folder)
         print(f"{'':14} {count / seconds:8.0f} questions/s, {raw(folder) / seconds:.2f} x raw")
-        for step in ("import again", "publish", "json", "jsonl", "csv", "markdown"):
+        for step in ("import again", "publish", "json", "jsonl", "csv", "markdown", "apkg"):
             measured(step, folder)
 
 

@@ -255,3 +255,15 @@ def test_a_deck_is_exported_alone(app: Flask, run: Run, tmp_path: Path) -> None:
     unknown = run("export", "-o", str(target), "--deck", "nope")
     assert unknown.exit_code == 1
     assert "There is no deck 'nope'." in unknown.stderr
+
+
+def test_an_anki_package_of_the_bank_comes_home_unchanged(run: Run, tmp_path: Path) -> None:
+    bank = ROOT / "fixtures" / "flask"
+    assert run("import", str(bank), "--publish").exit_code == 0
+    first, second = tmp_path / "first", tmp_path / "second.apkg"
+    assert run("export", "-o", str(first), "--format", "apkg").exit_code == 0
+    assert run("export", "-o", str(second)).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+    result = run("import", str(second))
+    assert result.exit_code == 0, result.output
+    assert "0 create, 0 update, 40 unchanged, 0 conflict, 0 duplicate, 0 error" in result.output
