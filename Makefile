@@ -33,6 +33,7 @@ format: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Run the benchmarks (by hand, on a quiet machine)
 	$(BIN)/python benchmarks/exchange.py
+	$(BIN)/python benchmarks/apkg.py
 	$(BIN)/python benchmarks/pages.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/bulk.py

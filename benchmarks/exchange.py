@@ -123,7 +123,7 @@ def main(count: int) -> None:
         print(f"{'':14} {count / seconds:8.0f} questions/s, {raw(folder) / seconds:.2f} x raw")
         for step in ("import again", "publish"):
             measured(step, folder)
-        for name in ("json", "jsonl", "csv", "markdown", "gift", "moodle.xml", "qti.zip"):
+        for name in ("json", "jsonl", "csv", "markdown", "apkg", "gift", "moodle.xml", "qti.zip"):
             measured(name, folder)
             measured(f"read {name}", folder)
 

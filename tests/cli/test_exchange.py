@@ -306,3 +306,15 @@ def test_an_import_of_too_many_questions_is_refused_before_anything_is_written(
     assert refused.exit_code == 1
     assert "many.csv, line 5: It has more than 3 questions" in refused.stderr
     assert questions(app) == []
+
+
+def test_an_anki_package_of_the_bank_comes_home_unchanged(run: Run, tmp_path: Path) -> None:
+    bank = ROOT / "fixtures" / "flask"
+    assert run("import", str(bank), "--publish").exit_code == 0
+    first, second = tmp_path / "first", tmp_path / "second.apkg"
+    assert run("export", "-o", str(first), "--format", "apkg").exit_code == 0
+    assert run("export", "-o", str(second)).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+    result = run("import", str(second))
+    assert result.exit_code == 0, result.output
+    assert "0 create, 0 update, 40 unchanged, 0 conflict, 0 duplicate, 0 error" in result.output

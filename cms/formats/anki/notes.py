@@ -79,6 +79,7 @@ class NoteReader:
         self._reading = reading
         self._gate = Gate()
         self._images: dict[str, str] = {}
+        self._kept: set[str] = set()
         self._left_out: Counter[str] = Counter()
         self._sounds: Counter[str] = Counter()
         self._retired = 0
@@ -201,9 +202,12 @@ class NoteReader:
             self._left_out[f"'{address[:80]}' {why}"] += 1
             return ""
         name = f"{hashlib.sha256(data).hexdigest()}.{ending}"
-        if all(each.name != name for each in self._reading.assets):
+        shown = f"asset:{name}"
+        # Two files of a package may be the same image.
+        if shown not in self._kept:
+            self._kept.add(shown)
             self._reading.assets.append(AssetItem(name=name, data=data))
-        return f"asset:{name}"
+        return shown
 
     def _tell(self) -> None:
         notes = self._reading.notes
