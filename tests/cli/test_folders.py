@@ -14,6 +14,7 @@ from cms.extensions import db
 from cms.models import Question
 from tests.cli.conftest import Run
 from tests.conftest import ROOT
+from tests.factories import make_published
 
 FLASK = ROOT / "fixtures" / "flask"
 TOTALS = "{} create, {} update, {} unchanged, {} conflict, 0 duplicate, {} error"
@@ -252,3 +253,19 @@ def test_an_error_in_a_folder_names_the_file_and_nothing_is_written(
     assert "bad.md, line 2" in result.output
     with app.app_context():
         assert not db.session.scalars(select(Question)).all()
+
+
+def test_an_export_into_a_vault_keeps_what_its_owner_made_of_the_cards(
+    app: Flask, run: Run, tmp_path: Path
+) -> None:
+    with app.app_context():
+        make_published(db.session(), "What is a view?")
+    vault = tmp_path / "vault"
+    assert run("export", "-o", str(vault), "--format", "obsidian.zip").exit_code == 0
+    note = vault / "what-is-a-view.md"
+    text = note.read_text()
+    assert "\n\nWhat is a view?\n?\n" in text
+    mine = text.replace("\n\n%% Your", "\n<!--SR:!2026-01-01,3,250-->\n\n%% Your") + "\nMine.\n"
+    note.write_text(mine)
+    assert run("export", "-o", str(vault), "--format", "obsidian.zip").exit_code == 0
+    assert note.read_text() == mine
