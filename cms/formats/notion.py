@@ -8,7 +8,6 @@ gives those, and one without pages below it is a question itself.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -18,14 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from cms.errors import UnreadableFile
+from cms.errors import InvalidInput, UnreadableFile
 from cms.formats.archive import TOTAL_LIMIT, Archive, is_archive
+from cms.formats.assets import asset_item
 from cms.formats.checks import Gate
 from cms.formats.columns import Meaning, meaning_of
 from cms.formats.encoding import decode
 from cms.formats.format import Format
 from cms.formats.incoming import Reading, Row, Upload
-from cms.formats.item import LINE_LIMIT, AnswerItem, AssetItem, Item, ProvenanceItem, SourceItem
+from cms.formats.item import LINE_LIMIT, AnswerItem, Item, ProvenanceItem, SourceItem
 from cms.formats.labels import difficulty_named, tag_path
 from cms.formats.lists import DROPS as LIST_DROPS
 from cms.formats.lists import read as read_list
@@ -44,14 +44,6 @@ _WEB = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _NESTED_LIMIT = 50
 _NAMES_SHOWN = 5
 
-# By how a file begins, whatever its name is.
-_IMAGES: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
-    (re.compile(rb"\xff\xd8\xff"), "jpg"),
-    (re.compile(rb"GIF8[79]a"), "gif"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "webp"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s{0,100}(?:<\?xml[^>]{0,200}>\s{0,100})?<svg[\s>]"), "svg"),
-)
 _PICTURES = frozenset(
     ("png", "jpg", "jpeg", "gif", "webp", "svg", "bmp", "heic", "tif", "tiff", "avif", "ico")
 )
@@ -332,16 +324,18 @@ class _Export:
         return _LINK.sub(replaced, text)
 
     def _asset(self, name: str) -> str:
-        """Take an image in, and return its name as an asset; '' for one of another type."""
+        """Take an image in, and return its name as an asset; '' for one that the bank refuses."""
         self._done.add(name)
         if name not in self._assets:
-            data = self._files.read(name).data
-            ending = next((kind for begins, kind in _IMAGES if begins.match(data)), "")
-            self._assets[name] = f"{hashlib.sha256(data).hexdigest()}.{ending}" if ending else ""
-            if not ending:
-                self._leave("Left out, images that are not PNG, JPEG, GIF, WebP or SVG", name)
-            elif all(asset.name != self._assets[name] for asset in self._reading.assets):
-                self._reading.assets.append(AssetItem(name=self._assets[name], data=data))
+            try:
+                item = asset_item(self._files.read(name).data)
+            except InvalidInput as error:
+                self._assets[name] = ""
+                self._leave(f"An image was left out, its words kept. {error}", name)
+            else:
+                self._assets[name] = item.name
+                if all(asset.name != item.name for asset in self._reading.assets):
+                    self._reading.assets.append(item)
         return self._assets[name]
 
 

@@ -18,6 +18,7 @@ from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype as notetypes
 from cms.formats.anki.package import cloze_sides, zstd
 from cms.formats.archive import packed
+from cms.formats.assets import asset_item
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import (
     AnswerItem,
@@ -30,10 +31,11 @@ from cms.formats.item import (
 )
 from cms.formats.outgoing import Retirement
 from cms.vocabulary import CorrectionKind
+from tests.formats.pictures import photo, picture_of
 from tests.formats.strategies import NOON, question, upload, written
 
 APKG = FORMATS["apkg"]
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+PNG = picture_of()
 PNG_NAME = f"{hashlib.sha256(PNG).hexdigest()}.png"
 
 
@@ -289,9 +291,18 @@ def test_media_are_taken_in_or_named() -> None:
     assert [each.name for each in reading.assets] == [PNG_NAME]
     assert reading.notes == [
         "Images left out, their words kept: 'gone.png' is not in the file, "
-        "'c.bmp' is no image that a bank keeps.",
+        "'c.bmp': This is no image that the bank keeps. PNG, JPEG, GIF, WebP and SVG are.",
         "Sounds left out, which a bank cannot hold: x.mp3.",
     ]
+
+
+def test_a_photo_leaves_behind_where_it_was_taken() -> None:
+    rows, reading = read(legacy_package([("g", "What? <img src=a.jpg>", "1")], {"a.jpg": photo()}))
+    assert rows[0].item is not None
+    (kept,) = reading.assets
+    assert kept == asset_item(photo())
+    assert kept.data != photo()
+    assert f"asset:{kept.name}" in rows[0].item.context
 
 
 def test_a_card_that_is_an_image_asks_an_editor_for_words() -> None:

@@ -9,13 +9,14 @@ import pytest
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.archive import packed
+from cms.formats.assets import asset_item
 from cms.formats.incoming import Reading, Upload
 from cms.formats.item import Item
 from cms.formats.notion import read
+from tests.formats.pictures import DRAWING, picture_of
 
 NOTION = FORMATS["notion"]
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
-SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+PNG = picture_of()
 CSV = (
     "\ufeffName,Tags,Difficulty,Status,Link\r\n"
     'What is a port?,"Networks, Basics",Easy,Done,https://a.example/\r\n'
@@ -131,19 +132,20 @@ def test_images_are_known_by_their_content_and_others_are_told() -> None:
                 ),
                 f"Why {id_of(2)}.md": "# Why?\n\n![again](What/b.svg)\n",
                 "What/a.png": b"no image",
-                "What/b.svg": SVG,
+                "What/b.svg": DRAWING,
                 "What/c.bmp": b"BM",
                 "What/d.pdf": b"%PDF",
             }
         )
     )
     what, why = items(reading)
-    svg = f"{hashlib.sha256(SVG).hexdigest()}.svg"
+    svg = asset_item(DRAWING).name
     assert what.answers[0].body == f"a ![b](asset:{svg}) c"
     assert why.answers[0].body == f"![again](asset:{svg})"
     assert [asset.name for asset in reading.assets] == [svg]
     notes = "\n".join(reading.notes)
-    assert "images that are not PNG, JPEG, GIF, WebP or SVG: What/a.png, What/c.bmp" in notes
+    assert "This is no image that the bank keeps. PNG, JPEG, GIF, WebP and SVG are" in notes
+    assert "What/a.png, What/c.bmp" in notes
     assert "files of other kinds: What/d.pdf" in notes
 
 

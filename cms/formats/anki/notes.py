@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from slugify import slugify
 
+from cms.errors import InvalidInput
 from cms.formats.anki.fields import item_of, line_of
 from cms.formats.anki.notetype import NAME
 from cms.formats.anki.package import FoundNote, cloze_sides
+from cms.formats.assets import asset_item
 from cms.formats.checks import Gate
 from cms.formats.html import to_markdown
 from cms.formats.incoming import Damage, Reading, Row
@@ -21,14 +22,11 @@ from cms.formats.item import (
     STEM_LIMIT,
     UID_PATTERN,
     AnswerItem,
-    AssetItem,
     Item,
     ProvenanceItem,
 )
 from cms.formats.strict_json import JSONFault
 from cms.text import normalize_line
-
-ASSET_LIMIT = 5_000_000  # bytes of an image that is taken in
 
 # What a note of ours says nothing about: those are the bank's own.
 DROPS = frozenset(
@@ -61,12 +59,6 @@ _UID = re.compile(UID_PATTERN)
 _PATH = re.compile(PATH_PATTERN)
 _SOUND = re.compile(r"\[(?:sound:([^\[\]]{1,300})|anki:[^\[\]]{1,300})\]")
 _LINE_ENDS = re.compile(r"<br[^<>]*+>|</?(?:div|p|pre|li)\b[^<>]*+>")
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpg"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-)
 _SHOWN = 5  # names in a note of the report
 
 
@@ -194,19 +186,19 @@ class NoteReader:
 
     def _taken_in(self, address: str) -> str:
         data = self._media(address)
-        ending = _image_type(data) if data else ""
-        if data is None or not ending or len(data) > ASSET_LIMIT:
-            why = "is not in the file" if data is None else "is no image that a bank keeps"
-            if data and ending:
-                why = f"is larger than {ASSET_LIMIT:,} bytes"
-            self._left_out[f"'{address[:80]}' {why}"] += 1
+        if data is None:
+            self._left_out[f"'{address[:80]}' is not in the file"] += 1
             return ""
-        name = f"{hashlib.sha256(data).hexdigest()}.{ending}"
-        shown = f"asset:{name}"
+        try:
+            item = asset_item(data)
+        except InvalidInput as error:
+            self._left_out[f"'{address[:80]}': {error}".rstrip(".")] += 1
+            return ""
+        shown = f"asset:{item.name}"
         # Two files of a package may be the same image.
         if shown not in self._kept:
             self._kept.add(shown)
-            self._reading.assets.append(AssetItem(name=name, data=data))
+            self._reading.assets.append(item)
         return shown
 
     def _tell(self) -> None:
@@ -235,12 +227,3 @@ def _path(tag: str) -> str:
 
 def _bold(name: str) -> str:
     return to_markdown(name.replace("&", "&amp;").replace("<", "&lt;"))
-
-
-def _image_type(data: bytes) -> str:
-    for signature, ending in _SIGNATURES:
-        if data.startswith(signature):
-            return ending
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return "svg" if b"<svg" in data[:2_000] else ""
