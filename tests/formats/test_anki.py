@@ -16,7 +16,8 @@ import pytest
 from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype as notetypes
-from cms.formats.anki.package import cloze_sides, zstd
+from cms.formats.anki.cloze import cloze_sides
+from cms.formats.anki.package import zstd
 from cms.formats.archive import packed
 from cms.formats.assets import asset_item
 from cms.formats.incoming import Reading, Row, Upload

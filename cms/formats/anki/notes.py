@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from slugify import slugify
 
 from cms.errors import InvalidInput
+from cms.formats.anki.cloze import cloze_sides
 from cms.formats.anki.fields import item_of, line_of
 from cms.formats.anki.notetype import NAME
-from cms.formats.anki.package import FoundNote, cloze_sides
+from cms.formats.anki.package import FoundNote
 from cms.formats.assets import asset_item
 from cms.formats.checks import Gate
 from cms.formats.html import to_markdown
