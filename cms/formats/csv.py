@@ -372,7 +372,7 @@ CSV = Format(
     write=write,
     drops=DROPS,
     holds="a row for each question, to be edited in a spreadsheet and brought back",
-    checked_with="LibreOffice, Python's `csv`",
+    checked_with="LibreOffice, `frictionless`, Python's `csv`",
     options={
         "raw": "Write cells that a spreadsheet would run as formulas as they are.",
         "bom": "Begin with a byte order mark, by which Excel knows UTF-8.",

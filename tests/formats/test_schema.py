@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from frictionless import Resource, Schema
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cms.formats import FORMATS
 from cms.formats.item import Item
-from cms.formats.schema import bank_schema
+from cms.formats.schema import bank_schema, table_schema
 from tests.formats.strategies import banks, decks, question, tags, tombstones, written
 
 SCHEMA = Draft202012Validator(bank_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -74,3 +75,13 @@ def test_what_the_reader_refuses_the_schema_refuses(wrong: Any) -> None:
 
 def test_keys_for_other_programs_are_allowed_at_every_level() -> None:
     SCHEMA.validate(changed(**{"x-a": 1}, questions=[{"stem": "?", "answers": [{"x-b": 1}]}]))
+
+
+@given(bank=banks)
+def test_every_csv_export_fulfills_its_table_schema(bank: list[Item]) -> None:
+    rows = written(FORMATS["csv"], bank)
+    resource = Resource(
+        rows, format="csv", encoding="utf-8", schema=Schema.from_descriptor(table_schema())
+    )
+    report = resource.validate()
+    assert report.valid, report.flatten(["rowNumber", "fieldName", "message"])

@@ -357,6 +357,7 @@ ROUTES: dict[str, Route] = {
     "public.exports": get(ALL),
     "public.export_bank": get(ALL, fixed(extension="json")),
     "public.schema": get(ALL),
+    "public.csv_schema": get(ALL),
     "public.feed": get(ALL),
     "public.sitemap": get(ALL),
     "public.sitemap_part": get(ALL, fixed(name="pages")),

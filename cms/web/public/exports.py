@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from flask import Response, g, render_template, request
@@ -12,7 +13,7 @@ from werkzeug.http import http_date
 
 from cms.errors import NotFound
 from cms.formats import FORMATS, Format, by_extension
-from cms.formats.schema import bank_schema
+from cms.formats.schema import bank_schema, table_schema
 from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
 from cms.web.conditions import status_of
@@ -84,8 +85,17 @@ def _sent(session: Session, name: str, extension: str, selection: Selection) -> 
 @route("/schema/question-bank-1.json")
 def schema() -> Response:
     """Return the JSON Schema of the JSON formats."""
-    body = msgspec.json.format(msgspec.json.encode(bank_schema()))
-    return text_response(body, "application/schema+json")
+    return _described(bank_schema(), "application/schema+json")
+
+
+@route("/schema/question-bank-csv-1.json")
+def csv_schema() -> Response:
+    """Return the Table Schema of the CSV format."""
+    return _described(table_schema(), "application/json")
+
+
+def _described(document: dict[str, Any], media_type: str) -> Response:
+    return text_response(msgspec.json.format(msgspec.json.encode(document)), media_type)
 
 
 def _selection() -> Selection:
