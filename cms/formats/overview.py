@@ -29,6 +29,8 @@ _TOGETHER: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"tags.uid", "tags.description"}), "descriptions of tags"),
     (frozenset({"uid", "slug"}), "uids and slugs"),
     (frozenset({"bank"}), "the bank's head"),
+    (frozenset({"assets.alt"}), "descriptions of images that no text has"),
+    (frozenset({"assets"}), "images"),
     (frozenset({"answers[1:]"}), "further answers"),
     (frozenset({"answers[1:].sources"}), "sources of further answers"),
     (

@@ -42,6 +42,7 @@ DROPS = frozenset(
         "answers[1:]",
         "corrections",
         # A quiz has no place for these.
+        "assets.alt",
         "slug",
         "answers[0].uid",
         "answers[0].label",

@@ -13,7 +13,7 @@ from cms.formats.html import to_html, to_markdown
         ("$x<y$ and $$z$$", r"<p>\(x&lt;y\) and \[z\]</p>"),
         ("$$\nx\n$$", r"<p>\[x\]</p>"),
         ("the $n$th, $a_b*c$", r"<p>the \(n\)th, \(a_b*c\)</p>"),
-        ("`\\(x\\)` and $5, $6", r"<p><code>\(x\)</code> and $5, $6</p>"),
+        ("`\\(x\\)` and \\$5, \\$6", r"<p><code>\(x\)</code> and $5, $6</p>"),
     ],
 )
 def test_formulas_go_to_html_and_come_back(markdown: str, html: str) -> None:
@@ -36,8 +36,8 @@ def test_text_that_only_looks_like_a_formula_is_none_there() -> None:
         (r"2\(x\)y", "2 $x$ y"),
         (r"<b>\( x \)</b>", "**$x$**"),
         (r"a \[x\] b", "a $$x$$ b"),
-        (r"\(\)", r"\(\)"),
-        (r"\(a$b\)", r"\(a$b\)"),
+        (r"\(\)", r"\\(\\)"),
+        (r"\(a$b\)", r"\\(a\$b\\)"),
         (r"<pre>\(x\)</pre>", "```\n\\(x\\)\n```"),
     ],
 )

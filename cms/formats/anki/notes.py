@@ -49,6 +49,7 @@ DROPS = frozenset(
         "tags.uid",
         "tags.name",
         "tags.description",
+        "assets.alt",
     }
 )
 

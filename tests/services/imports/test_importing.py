@@ -266,7 +266,7 @@ def test_what_looks_damaged_becomes_warnings_of_the_question(session: Session) -
 
 def test_every_row_is_on_record_with_its_place_and_message(session: Session) -> None:
     make_published(session, "One?")
-    data = carry(session, "csv") + b",,,,Two?,,B.,,,,,,,\r\n"
+    data = carry(session, "csv") + b",,,,Two?,,B.,,,,,,,,\r\n"
     done = bring(session, data, "csv")
     rows = session.scalars(select(ImportRow).order_by(ImportRow.id)).all()
     assert [(r.place, r.action, r.stem) for r in rows] == [
