@@ -112,7 +112,12 @@ def _image(
     known = ASSET_ADDRESS.fullmatch(address)
     if known:
         address = env["asset"](known[1])
-    return f'<img src="{escape(address)}" alt="{words}">' if address else words
+    if address or not words:
+        return f'<img src="{escape(address)}" alt="{words}">' if address else ""
+    # Beside a letter the dollar of a formula would be one.
+    around = tokens[max(0, index - 1) : index], tokens[index + 1 : index + 2]
+    before, after = (" " * any(t.type in INLINE_FORMULAS for t in some) for some in around)
+    return f"{before}{words}{after}"
 
 
 # Anki's and Moodle's MathJax would set what stands between these, whatever it is.
@@ -129,9 +134,9 @@ def _formula(
     _renderer: object, tokens: Sequence[Token], index: int, _options: object, _env: object
 ) -> str:
     token = tokens[index]
-    tex = escape(token.content.strip(), quote=False)
     if token.type == "math_block":
-        return f"<p>\\[{tex}\\]</p>\n"
+        return f"<p>\\[{escape(token.content.strip(), quote=False)}\\]</p>\n"
+    tex = escape(" ".join(token.content.split()), quote=False)
     return f"\\[{tex}\\]" if token.markup == "$$" else f"\\({tex}\\)"
 
 
