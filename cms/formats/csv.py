@@ -22,7 +22,7 @@ from msgspec import UNSET, Struct
 from cms.errors import UnreadableFile
 from cms.formats.checks import Gate
 from cms.formats.encoding import opening, utf8
-from cms.formats.format import Format
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS, Format
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import AnswerItem, Item, Line, OptionItem, SourceItem, Uid
 from cms.formats.outgoing import Export, gathered
@@ -48,8 +48,11 @@ COLUMNS: dict[str, frozenset[str]] = {
     "url": frozenset(),
     "options": frozenset({"options"}),
 }
-DROPS = frozenset(
-    {
+# Of the facts, some are written for people: no cell sets a status, and spreadsheets respell times.
+DROPS = (
+    QUESTION_FACTS
+    | BANK_FACTS
+    | {
         "assets",
         "answers[0].uid",
         "answers[0].label",
@@ -60,16 +63,6 @@ DROPS = frozenset(
         "corrections",
         "provenance",
         "content_hash",
-        "release",
-        "published_at",
-        # Written for people: no cell sets a status, and spreadsheets respell times.
-        "updated_at",
-        "status",
-        "bank",
-        "decks",
-        "tags.uid",
-        "tags.name",
-        "tags.description",
     }
 )
 # The most UTF-16 code units that a spreadsheet keeps in a cell: Excel's workbooks,

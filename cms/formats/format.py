@@ -9,6 +9,10 @@ from typing import NamedTuple, Protocol
 from cms.formats.incoming import Reading, Upload
 from cms.formats.outgoing import Export
 
+# What many formats drop: the bank's own facts of a question, and what is no question's.
+QUESTION_FACTS = frozenset({"release", "published_at", "updated_at", "status"})
+BANK_FACTS = frozenset({"bank", "decks", "tags.uid", "tags.name", "tags.description"})
+
 
 class Owned(NamedTuple):
     """The files of a folder that a new export may replace, and those that it may delete."""

@@ -24,7 +24,7 @@ from cms.errors import UnreadableFile
 from cms.formats import strict_yaml
 from cms.formats.archive import Archive, packed
 from cms.formats.encoding import decode
-from cms.formats.format import Folder, Format, Owned
+from cms.formats.format import QUESTION_FACTS, Folder, Format, Owned
 from cms.formats.html import ASSET_ADDRESS
 from cms.formats.incoming import Upload
 from cms.formats.item import AnswerItem, AssetItem, Item
@@ -48,25 +48,19 @@ _SCHEDULE = re.compile(r"<!--SR:[^\n]*-->[^\n]*")
 _CALLOUT = re.compile(r"> \[!sr\|[^\n]*\n> \Z")
 _BLOCK_ID = re.compile(r" \^[A-Za-z0-9-]+\Z")
 
-DROPS = frozenset(
-    {
-        "answers.uid",
-        "answers.applies_to",
-        "answers.sources.title",
-        "answers.sources.accessed_on",
-        "corrections",
-        "provenance",
-        "revision",
-        "content_hash",
-        "release",
-        "published_at",
-        "updated_at",
-        "status",
-        "tags.uid",
-        "tags.name",
-        "tags.description",
-    }
-)
+DROPS = QUESTION_FACTS | {
+    "answers.uid",
+    "answers.applies_to",
+    "answers.sources.title",
+    "answers.sources.accessed_on",
+    "corrections",
+    "provenance",
+    "revision",
+    "content_hash",
+    "tags.uid",
+    "tags.name",
+    "tags.description",
+}
 
 
 # --- writing ---------------------------------------------------------------------

@@ -18,6 +18,7 @@ from html import escape, unescape
 import nh3
 
 from cms.formats.checks import Gate
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS
 from cms.formats.html import AssetAddress, AssetOf, to_html, to_markdown
 from cms.formats.incoming import Row
 from cms.formats.item import (
@@ -34,8 +35,10 @@ from cms.formats.quiztags import difficulty_and_tags
 from cms.markup import plain_inline, render_inline
 from cms.text import normalize_line
 
-DROPS = frozenset(
-    {
+DROPS = (
+    QUESTION_FACTS
+    | BANK_FACTS
+    | {
         # Written for people, but not read again.
         "answers.applies_to",
         "answers.sources",
@@ -48,15 +51,6 @@ DROPS = frozenset(
         "answers[0].label",
         "provenance",
         "content_hash",
-        "release",
-        "published_at",
-        "updated_at",
-        "status",
-        "bank",
-        "decks",
-        "tags.uid",
-        "tags.name",
-        "tags.description",
     }
 )
 # Characters of the name by which a quiz lists a question; Moodle's column has 255.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cms.formats.format import Format
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS, Format
 from cms.formats.item import AnswerItem, Item
 from cms.formats.outgoing import Entry, Export, gathered
 from cms.markup import plain_inline, plain_text
@@ -19,8 +19,10 @@ SHORT = 500
 
 _LABELS = ("short", "brief", "in short")
 
-DROPS = frozenset(
-    {
+DROPS = (
+    QUESTION_FACTS
+    | BANK_FACTS
+    | {
         "uid",
         "slug",
         "context",
@@ -36,15 +38,6 @@ DROPS = frozenset(
         "provenance",
         "revision",
         "content_hash",
-        "release",
-        "published_at",
-        "updated_at",
-        "status",
-        "bank",
-        "decks",
-        "tags.uid",
-        "tags.name",
-        "tags.description",
     }
 )
 

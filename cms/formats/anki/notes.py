@@ -15,6 +15,7 @@ from cms.formats.anki.notetype import NAME
 from cms.formats.anki.package import FoundNote
 from cms.formats.assets import asset_item
 from cms.formats.checks import Gate
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS
 from cms.formats.html import to_markdown
 from cms.formats.incoming import Damage, Reading, Row
 from cms.formats.item import (
@@ -30,8 +31,10 @@ from cms.formats.strict_json import JSONFault
 from cms.text import normalize_line
 
 # What a note of ours says nothing about: those are the bank's own.
-DROPS = frozenset(
-    {
+DROPS = (
+    QUESTION_FACTS
+    | BANK_FACTS
+    | {
         "slug",
         "answers.uid",
         "answers[0].label",
@@ -40,15 +43,6 @@ DROPS = frozenset(
         "answers.sources.accessed_on",
         "corrections",
         "provenance",
-        "release",
-        "published_at",
-        "updated_at",
-        "status",
-        "bank",
-        "decks",
-        "tags.uid",
-        "tags.name",
-        "tags.description",
         "assets.alt",
     }
 )
