@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, undefer
 
 from cms.errors import InvalidInput, NotFound, WrongState
 from cms.formats.assets import Picture, asset_names, names_in, picture, texts_of
-from cms.formats.item import LINE_LIMIT, AssetItem, Content, Item
+from cms.formats.item import ASSET_PATTERN, LINE_LIMIT, AssetItem, Content, Item
 from cms.markup import ASSET_SCHEME, Shown, images_in
 from cms.models import (
     Asset,
@@ -42,6 +43,7 @@ DESK = "/admin/assets/"
 UNDESCRIBED = "An image has no words. Describe it between the brackets: ![what it shows](…)."
 UNKNOWN = "The image ‘{}’ is not in the bank. Upload it, or take it out of the text."
 
+_NAME = re.compile(ASSET_PATTERN)
 _APART = {"synchronize_session": False}
 
 
@@ -129,7 +131,7 @@ def find_asset(session: Session, name: str, *, public: bool) -> Asset:
     statement = select(Asset).where(Asset.name == name).options(undefer(Asset.data))
     if public:
         statement = statement.where(exists().where(PublicationAsset.name == Asset.name))
-    asset = session.scalar(statement)
+    asset = session.scalar(statement) if _NAME.fullmatch(name) else None
     if asset is None:
         raise NotFound("There is no such image.")
     return asset

@@ -177,6 +177,7 @@ function check() {
   const fold = part('card').querySelector('.choice-check');
   if (!now || !fold || fold.open) return false;
   fold.open = true;
+  opened(fold);
   return true;
 }
 
@@ -246,7 +247,15 @@ function reveal() {
   const answer = part('card').querySelector('.reveal');
   if (!now || !answer || answer.open) return false;
   answer.open = true;
+  opened(answer);
   return true;
+}
+
+// The event of an opened fold comes later than a key that follows at once: it may come after this ran.
+function opened(fold) {
+  if (fold.matches('.choice-check')) judge(fold);
+  // Who looks at the answer sees what was right, too.
+  else if (fold.matches('.reveal') && !check() && !checked()) offerGrades();
 }
 
 // --- the end --------------------------------------------------------------------------------------------
@@ -309,10 +318,7 @@ function standBack() {
 
 if (session) {
   session.addEventListener('toggle', (event) => {
-    if (!event.target.open || !now) return;
-    if (event.target.matches('.choice-check')) judge(event.target);
-    // Who looks at the answer sees what was right, too.
-    else if (event.target.matches('.reveal') && !check() && !checked()) offerGrades();
+    if (event.target.open && now) opened(event.target);
   }, true);
   session.addEventListener('click', (event) => {
     const pressed = event.target.closest('button');
