@@ -40,6 +40,7 @@ from cms.models import Base, User
 from cms.vocabulary import Role
 from cms.web.admin.navigation import QUEUE_LENGTHS
 from cms.web.cache import CAPACITY, KeptPages, ResponseCache
+from cms.web.keptfiles import KEPT_FILES
 
 settings.register_profile("suite", deadline=None, print_blob=True, max_examples=25)
 # For long searches by hand: `pytest --hypothesis-profile=soak tests/web/test_curation.py`.
@@ -311,6 +312,8 @@ def app_on(url: str) -> Iterator[Flask]:
     app.config.clear()
     app.config.update(config)
     app.extensions.pop(QUEUE_LENGTHS, None)
+    if kept := app.extensions.pop(KEPT_FILES, None):
+        kept.close()
     assert isinstance(app.wsgi_app, ResponseCache)
     app.wsgi_app.pages = KeptPages(CAPACITY)
 

@@ -15,7 +15,8 @@ from operator import attrgetter
 from cms.errors import UnreadableFile
 from cms.formats.incoming import Upload
 
-TOTAL_LIMIT = 200_000_000  # bytes of all files of an archive, unpacked
+FILE_LIMIT = 200_000_000  # bytes of one file of an archive, unpacked
+TOTAL_LIMIT = 1_000_000_000  # bytes of all of them: they are read one after another
 FILES_LIMIT = 100_000  # files and folders of an archive
 
 # Bytes of a new archive that stay in memory; more goes to a temporary file.
@@ -107,6 +108,11 @@ class Archive:
                 problem = "is there twice"
             if problem is not None:
                 raise self._refused(f"'{name[:100]}' {problem}. {_REPACK}")
+            if entry.file_size > FILE_LIMIT:
+                raise self._refused(
+                    f"'{name[:100]}' has {entry.file_size:,} bytes unpacked, the limit of one "
+                    f"file is {FILE_LIMIT:,}. Split it."
+                )
             files[name] = entry
         shown = {
             name: entry

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
-from tempfile import SpooledTemporaryFile
+from datetime import datetime
+from typing import BinaryIO, cast
 
 from flask import Response, current_app, request
 from werkzeug.wsgi import FileWrapper
@@ -12,11 +12,10 @@ from werkzeug.wsgi import FileWrapper
 from cms.formats import Format
 from cms.models import Asset
 from cms.services.exporting import Head
+from cms.web.keptfiles import FileReader
 
 # Drawings have styles of their own.
 IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
-# Bytes of a file that stay in memory while it is written; more goes to the disk.
-SPOOL = 1_000_000
 
 
 def send_file(chunks: Iterable[bytes], format: Format, name: str) -> Response:
@@ -29,19 +28,27 @@ def send_chunks(chunks: Iterable[bytes], media_type: str, name: str) -> Response
 
     A slow client holds no database connection: all is read before it gets anything.
     """
-    with ExitStack() as stack:
-        spool = stack.enter_context(SpooledTemporaryFile(max_size=SPOOL))
-        spool.writelines(chunks)
-        size = spool.tell()
-        spool.seek(0)
-        response = Response(content_type=media_type)
-        if size <= SPOOL:
-            response.data = spool.read()
-        else:
-            response.response = FileWrapper(spool, 65_536)
-            # From here on the file is closed with the response.
-            response.call_on_close(stack.pop_all().close)
-    response.content_length = size
+    return _sent(FileReader.of(chunks), media_type, name)
+
+
+def send_kept(
+    file: FileReader, media_type: str, name: str, *, etag: str, modified: datetime
+) -> Response:
+    """Return a response that downloads a kept file, or the range of it that was asked for.
+
+    A download that broke off goes on where it ended, as long as the file is the same.
+    """
+    response = _sent(file, media_type, name)
+    response.set_etag(etag)
+    response.last_modified = modified
+    response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    return response
+
+
+def _sent(file: FileReader, media_type: str, name: str) -> Response:
+    response = Response(FileWrapper(cast(BinaryIO, file), 65_536), content_type=media_type)
+    response.call_on_close(file.close)
+    response.content_length = file.size
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

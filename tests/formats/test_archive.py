@@ -14,7 +14,7 @@ import zipfile
 import pytest
 
 from cms.errors import UnreadableFile
-from cms.formats.archive import FILES_LIMIT, TOTAL_LIMIT, Archive, is_archive, packed
+from cms.formats.archive import FILE_LIMIT, FILES_LIMIT, Archive, is_archive, packed
 from cms.formats.incoming import Upload
 
 TEXT = b"A text of some length, so that there is something to compress. " * 20
@@ -146,13 +146,22 @@ def test_a_name_that_is_there_twice_is_refused() -> None:
         opened(zipped(("a.md", b"1"), ("a.md", b"2")))
 
 
-def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked() -> None:
+def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cms.formats.archive.TOTAL_LIMIT", 10_000_000)
     part = b"\0" * 1_000_000
-    files = [(f"{number}.md", part) for number in range(TOTAL_LIMIT // len(part))]
+    files = [(f"{number}.md", part) for number in range(10)]
     assert len(opened(zipped(*files)).names) == len(files)
     bomb = zipped(*files, ("more.md", b"\0"))
+    with pytest.raises(UnreadableFile, match=r"Unpacked it has 10,000,001 bytes, .* Split it"):
+        opened(bomb)
+
+
+def test_a_file_that_unpacks_to_more_than_its_own_limit_is_refused_and_named() -> None:
+    bomb = zipped(("small.md", TEXT), ("large.md", b"\0" * (FILE_LIMIT + 1)))
     assert len(bomb) < 1_000_000
-    with pytest.raises(UnreadableFile, match=r"Unpacked it has 200,000,001 bytes, .* Split it"):
+    with pytest.raises(UnreadableFile, match=r"'large.md' has 200,000,001 bytes .* Split it"):
         opened(bomb)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from cms import create_app
 from cms.formats import FORMATS
-from cms.web import sending
 from tests.conftest import dispose
 from tests.factories import make_bank
 
@@ -132,16 +131,3 @@ def test_a_bank_that_is_not_migrated_is_not_ready(tmp_path: object) -> None:
     assert "does not answer" in (answer.json or {})["database"]
     assert app.test_client().get("/healthz").status_code == 200
     dispose(app)
-
-
-@pytest.mark.usefixtures("bank")
-def test_a_large_export_is_sent_from_a_file_and_leaves_none_open(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = client.get("/export/bank.json").data
-    monkeypatch.setattr(sending, "SPOOL", 100)
-    large = client.get("/export/bank.json", buffered=True)
-    assert large.data == small
-    assert large.content_length == len(small)
-    # Refused half-way: the warning of a file that was left open would fail this test.
-    assert client.get("/export/bank.json?since=99").status_code == 400

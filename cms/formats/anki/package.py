@@ -23,7 +23,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cms.errors import UnreadableFile
-from cms.formats.archive import TOTAL_LIMIT, Archive
+from cms.formats.archive import FILE_LIMIT, Archive
 from cms.formats.encoding import decode
 from cms.formats.incoming import Upload
 
@@ -224,13 +224,13 @@ class Package:
         options = {int(zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
         unpacker = zstd.ZstdDecompressor(options=options)
         try:
-            unpacked = unpacker.decompress(data, max_length=TOTAL_LIMIT + 1)
+            unpacked = unpacker.decompress(data, max_length=FILE_LIMIT + 1)
         except zstd.ZstdError as error:
             raise self._damaged(f"{name}: {error}") from None
-        if len(unpacked) > TOTAL_LIMIT:
+        if len(unpacked) > FILE_LIMIT:
             raise UnreadableFile(
                 self.upload.name,
-                f"Unpacked, '{name}' has more than {TOTAL_LIMIT:,} bytes. Split the deck.",
+                f"Unpacked, '{name}' has more than {FILE_LIMIT:,} bytes. Split the deck.",
             )
         if not unpacker.eof:
             raise self._damaged(f"{name} is cut off")

@@ -17,13 +17,14 @@ from cms.formats.schema import bank_schema, table_schema
 from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
 from cms.web.conditions import status_of
+from cms.web.keptfiles import kept_files
 from cms.web.pages import count_of
 from cms.web.public import page, route, text_response
 from cms.web.public.addresses import permalink
 from cms.web.public.filters import asked_difficulty, asked_number, asked_query, asked_tags
 from cms.web.public.heads import describe
 from cms.web.public.linkeddata import export_data
-from cms.web.sending import asked_options, export_head, send_file
+from cms.web.sending import asked_options, export_head, send_kept
 from cms.web.snapshots import etag, modified
 
 
@@ -66,8 +67,8 @@ def writable() -> list[Format]:
 def _sent(session: Session, name: str, extension: str, selection: Selection) -> ResponseReturnValue:
     """Send a selection as the file `<name>.<extension>`.
 
-    It is written in full before the first byte goes out: a slow client holds
-    no database connection.
+    It is written in full before the first byte goes out, once for each release: a slow
+    client holds no database connection.
     """
     format = by_extension(f"{name}.{extension}")
     if format is None or format.extension != extension or format.write is None:
@@ -75,11 +76,13 @@ def _sent(session: Session, name: str, extension: str, selection: Selection) -> 
     options = asked_options(format)
     # This also finds what there is not: no condition makes a 304 of a deck that does not exist.
     stream = export_shelf(session, format, selection, export_head(), options)
-    tag = f'"{etag(g.bank.release)}"'
-    status = status_of(request.environ, tag, http_date(modified(g.bank)))
+    tag, changed = etag(g.bank.release), modified(g.bank)
+    status = status_of(request.environ, f'"{tag}"', http_date(changed))
     if status != 200:
-        return Response(status=status, headers={"ETag": tag})
-    return send_file(stream.chunks, format, f"{name}.{extension}")
+        return Response(status=status, headers={"ETag": f'"{tag}"'})
+    key = format.name, selection, tuple(options.items())
+    file = kept_files().open(tag, key, lambda: stream.chunks)
+    return send_kept(file, format.media_type, f"{name}.{extension}", etag=tag, modified=changed)
 
 
 @route("/schema/question-bank-1.json")
