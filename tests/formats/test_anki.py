@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 import zipfile
+from contextlib import closing
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from cms.errors import UnreadableFile
 from cms.formats import FORMATS, detect
 from cms.formats.anki import notetype as notetypes
 from cms.formats.anki.cloze import cloze_sides
+from cms.formats.anki.collection import Collection, Note
 from cms.formats.anki.package import zstd
 from cms.formats.archive import packed
 from cms.formats.assets import asset_item
@@ -436,3 +438,22 @@ def test_a_text_that_cannot_be_read_is_refused_with_its_place(data: str, said: s
     with pytest.raises(UnreadableFile) as caught:
         read_text(data)
     assert said in str(caught.value)
+
+
+def test_notes_whose_ids_would_be_the_same_have_their_own_and_the_first_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"a": 5, "b": 7, "c": 5, "d": 5, "e": 6}
+    monkeypatch.setattr(
+        "cms.formats.anki.collection.best_id", lambda name: wanted.get(name, 1) + 10**12
+    )
+    path = tmp_path / "collection.anki2"
+    collection = Collection(path, notetypes.notetype())
+    for guid in wanted:
+        collection.add(Note(guid, ["Stem?"] * 14, (), (), NOON))
+    collection.close(NOON)
+    with closing(sqlite3.connect(path)) as database:
+        notes = database.execute("SELECT guid, id - 1000000000000 FROM notes ORDER BY guid")
+        assert dict(notes.fetchall()) == {"a": 5, "b": 7, "c": 8, "d": 9, "e": 6}
+        cards = database.execute("SELECT nid - 1000000000000 FROM cards ORDER BY due")
+        assert cards.fetchall() == [(5,), (7,), (8,), (9,), (6,)]

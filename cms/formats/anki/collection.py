@@ -52,16 +52,31 @@ CREATE INDEX ix_cards_sched ON cards (did, queue, due);
 CREATE INDEX ix_revlog_cid ON revlog (cid);
 CREATE INDEX ix_notes_csum ON notes (csum);
 """
-# The page that is written to is all that is needed: notes come in no order of their ids.
+# Notes come in no order of their ids. They wait as they come, in a file that goes away by
+# itself, and are written by their ids: each page of the collection is written once, and full.
 _PRAGMAS = (
     "PRAGMA journal_mode = OFF",
     "PRAGMA synchronous = OFF",
-    "PRAGMA secure_delete = ON",
     "PRAGMA cache_size = -4000",
+    "ATTACH '' AS waiting",
+    "PRAGMA waiting.journal_mode = OFF",
+    """CREATE TABLE waiting.note (
+        number integer PRIMARY KEY, id, guid, changed, tags, fields, first, checksum, deck)""",
 )
-
-_ADD_NOTE = "INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_ADD_CARD = "INSERT INTO cards VALUES (?, ?, ?, 0, ?, -1, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, '')"
+_ADD = "INSERT INTO waiting.note VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_NOTES = """
+INSERT INTO notes
+SELECT id, guid, ?, changed, -1, tags, fields, first, checksum, 0, '' FROM waiting.note ORDER BY id
+"""
+_WRITE_CARDS = """
+INSERT INTO cards
+SELECT id, id, deck, 0, changed, -1, 0, 0, number, 0, 0, 0, 0, 0, 0, 0, 0, ''
+FROM waiting.note ORDER BY id
+"""
+_SAME_IDS = """
+SELECT number, id FROM waiting.note
+WHERE id IN (SELECT id FROM waiting.note GROUP BY id HAVING count(*) > 1) ORDER BY number
+"""
 
 # Anki takes an id for a time in milliseconds and mends those of the future: ours are
 # of the years 2001 to 2023.
@@ -107,18 +122,20 @@ class Collection:
         changed = int(note.changed.timestamp())
         first = plain(note.fields[0])
         tags = f" {' '.join(note.tags)} " if note.tags else ""
-        rest = (
-            *(note.guid, self._notetype["id"], changed, -1, tags),
-            *(FIELD_SEPARATOR.join(note.fields), first, checksum(first), 0, ""),
-        )
-        id = best_id(note.guid)
-        while not self._execute(_ADD_NOTE, (id, *rest)).rowcount:
-            id = next_id(id)
         self._count += 1
-        self._execute(_ADD_CARD, (id, id, deck, changed, self._count))
+        self._execute(
+            _ADD,
+            (
+                *(self._count, best_id(note.guid), note.guid, changed, tags),
+                *(FIELD_SEPARATOR.join(note.fields), first, checksum(first), deck),
+            ),
+        )
 
     def close(self, at: datetime | None) -> None:
         """Finish the file. `at` is what the collection says of its own time."""
+        self._settle_ids()
+        self._execute(_WRITE_NOTES, (self._notetype["id"],))
+        self._execute(_WRITE_CARDS)
         changed = int(at.timestamp()) if at else _CREATED
         conf = {"nextPos": self._count + 1, "curDeck": 1, "activeDecks": [1], "sortType": "noteFld"}
         self._database.execute(
@@ -133,6 +150,21 @@ class Collection:
         self._database.execute("COMMIT")
         self._database.executescript(_INDEXES)
         self._database.close()
+
+    def _settle_ids(self) -> None:
+        """Leave an id to the note that came first, and give later ones the next that is free."""
+        taken = set()
+        for number, id in self._execute(_SAME_IDS).fetchall():
+            free = id
+            while free in taken or (free != id and self._has(free)):
+                free = next_id(free)
+            taken.add(free)
+            self._execute("UPDATE waiting.note SET id = ? WHERE number = ?", (free, number))
+
+    def _has(self, id: int) -> bool:
+        # No index: two of a million notes hardly ever have the same id.
+        found = self._execute("SELECT 1 FROM waiting.note WHERE id = ?", (id,))
+        return found.fetchone() is not None
 
     def _deck_of(self, names: tuple[str, ...]) -> int:
         """Return the id of a deck below others, each of which is made if it is not there."""
