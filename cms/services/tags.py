@@ -269,20 +269,15 @@ def is_public(session: Session, path: str) -> bool:
 
 
 def _redirect(session: Session, moved: Mapping[str, Tag]) -> None:
-    """Let former paths lead to the tags that stand for them, but for those that are in use."""
-    now = {tag.slug for tag in moved.values()}
-    for some in chunks(sorted({*moved, *now})):
-        session.execute(
-            delete(SlugRedirect).where(SlugRedirect.what == "tag", SlugRedirect.slug.in_(some)),
-            execution_options=_APART,
-        )
-    rows = [
-        {"what": "tag", "slug": former, "uid": tag.uid}
-        for former, tag in moved.items()
-        if former not in now
-    ]
-    if rows:
-        session.execute(insert(SlugRedirect), rows)
+    """Let former paths that readers know lead to the tags that stand for them.
+
+    Where one of them is another public tag's now, counting that one takes the address back.
+    """
+    for some in chunks(sorted(moved)):
+        known = session.scalars(select(PublishedTag.slug).where(PublishedTag.slug.in_(some)))
+        rows = [{"what": "tag", "slug": slug, "uid": moved[slug].uid} for slug in known]
+        if rows:
+            session.execute(insert(SlugRedirect), rows)
 
 
 def branch(session: Session, slug: str) -> list[Tag]:

@@ -32,6 +32,7 @@ from cms.services.exporting import Head, Selection, export_shelf
 from cms.services.history import first_alike, history
 from cms.services.imports.importing import apply, plan_file
 from cms.services.operations import bulk, undoing
+from cms.services.publishing import publish
 from cms.services.questions import restore, save
 from cms.services.reading import Moved, find_tag
 from cms.services.releases import release_number
@@ -340,3 +341,20 @@ def test_a_scheduled_revision_goes_public_with_the_survivor(session: Session) ->
     assert shown.tags == ["b"]
     slugs = {tag.uid: tag.slug for tag in session.scalars(select(Tag))}
     assert with_tag_slugs(content_of(question), slugs).tags == ["b"]
+
+
+def test_a_tag_that_no_reader_knows_takes_no_public_address_away(session: Session) -> None:
+    make_published(session, "First?", tags=["flask/views"])
+    make_published(session, "Second?", tags=["http"])
+    draft = make_question(session, "Third?", tags=["http/views"])
+    tag = tag_of(session, "flask/views")
+    save_tag(session, tag, slug="flask/pages", name=tag.name, description="", by=None, at=AT)
+    merged(session, "http", "flask")
+    assert tags_of(draft) == ["flask/views"]
+    assert find_tag(session, "flask/views") == Moved("flask/pages")
+    # What was never public leads nowhere.
+    with pytest.raises(NotFound):
+        find_tag(session, "http/views")
+    publish(session, [draft], by=None, at=LATER)
+    session.commit()
+    assert not isinstance(find_tag(session, "flask/views"), Moved)
