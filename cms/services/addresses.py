@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from slugify import slugify
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from cms.formats.item import SLUG_LIMIT
@@ -14,6 +14,18 @@ from cms.text import unique_name
 # Pages of the site stand where questions of these addresses would.
 RESERVED = frozenset({"study", "suggest"})
 THE_SITE = "the site"
+
+_SLUGS: BindParameter[str] = bindparam("slugs", expanding=True)
+# Every question that is saved asks this: building it anew would take longer than running it.
+_OWNERS = union_all(
+    *(
+        select(each.slug, each.uid).where(each.slug.in_(_SLUGS))
+        for each in (Question, Publication, Withdrawal)
+    ),
+    select(SlugRedirect.slug, SlugRedirect.uid).where(
+        SlugRedirect.what == "question", SlugRedirect.slug.in_(_SLUGS)
+    ),
+)
 
 
 def free_slug(session: Session, stem: str, uid: str) -> str:
@@ -34,16 +46,8 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
     """
     wanted = [slug for slug in slugs if slug is not None]
     owners: dict[str, set[str]] = defaultdict(set)
-    for statement in (
-        select(Question.slug, Question.uid).where(Question.slug.in_(wanted)),
-        select(Publication.slug, Publication.uid).where(Publication.slug.in_(wanted)),
-        select(Withdrawal.slug, Withdrawal.uid).where(Withdrawal.slug.in_(wanted)),
-        select(SlugRedirect.slug, SlugRedirect.uid).where(
-            SlugRedirect.what == "question", SlugRedirect.slug.in_(wanted)
-        ),
-    ):
-        for slug, uid in session.execute(statement):
-            owners[slug].add(uid)
+    for slug, uid in session.execute(_OWNERS, {"slugs": wanted}):
+        owners[slug].add(uid)
     for slug in RESERVED.intersection(wanted):
         owners[slug].add(THE_SITE)
     return owners

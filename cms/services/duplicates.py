@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from rapidfuzz import fuzz
 from rensa import RMinHash
@@ -193,8 +194,14 @@ def pairs(*, different: bool = False) -> Select[LikelyDuplicate]:
 
 def count_waiting(session: Session, limit: int) -> int:
     """Return how many pairs wait for a decision, at most `limit`."""
+    return session.scalar(_counting(limit)) or 0
+
+
+@cache
+def _counting(limit: int) -> Select[int]:
+    """Return what counts the pairs that wait: every page of the desk asks for the same."""
     some = pairs().with_only_columns(LikelyDuplicate.first_id).order_by(None).limit(limit)
-    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return select(func.count()).select_from(some.subquery())
 
 
 def find_pair(session: Session, first: int, second: int) -> LikelyDuplicate:

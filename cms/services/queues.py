@@ -1,8 +1,9 @@
 """The editors' queues: what waits for somebody, as conditions on questions and capped counts."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, not_, select
@@ -155,18 +156,25 @@ QUEUES: dict[str, Queue] = {
 CHECKED = frozenset({"failing", "dead_links"})
 
 
-def counts(session: Session, names: Container[str] = QUEUES) -> dict[str, int]:
+def counts(session: Session, names: frozenset[str] = frozenset(QUEUES)) -> dict[str, int]:
     """Return how many wait in each of these queues, at most `COUNTED`, in one query."""
-    capped = {
-        name: select(func.count())
-        .select_from(queue.counted().limit(COUNTED).subquery())
-        .scalar_subquery()
-        .label(name)
-        for name, queue in QUEUES.items()
-        if name in names
-    }
-    row = session.execute(select(*capped.values())).one()
-    return dict(zip(capped, row, strict=True))
+    row = session.execute(_counting(names, today())).one()
+    return dict(row._mapping)
+
+
+@lru_cache(maxsize=4)
+def _counting(names: frozenset[str], _day: date) -> Select[Any]:
+    """Return what counts queues on a day: every page of the desk asks for the same."""
+    return select(
+        *(
+            select(func.count())
+            .select_from(queue.counted().limit(COUNTED).subquery())
+            .scalar_subquery()
+            .label(name)
+            for name, queue in QUEUES.items()
+            if name in names
+        )
+    )
 
 
 def capped(session: Session, wanted: Select[Any]) -> int:

@@ -24,7 +24,7 @@ from tests.conftest import ROOT, SECRET
 
 pytestmark = pytest.mark.each_database
 
-ROWS = 800
+ROWS = 400
 
 
 @pytest.fixture

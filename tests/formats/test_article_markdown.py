@@ -360,7 +360,7 @@ _HOSTILE = (
 def test_hostile_repetition_is_read_or_refused(head: str, piece: str) -> None:
     """A pattern that backtracks without end would never come to the last line."""
     # Lines are read one by one: many of them only cost time.
-    times = 3_000 if piece.strip() and piece.endswith("\n") else 100_000 // len(piece)
+    times = 1_500 if piece.strip() and piece.endswith("\n") else 30_000 // len(piece)
     upload = Upload("hostile.txt", (head + piece * times + "\nx").encode())
     try:
         rows = list(read(upload).rows)

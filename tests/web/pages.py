@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -100,8 +101,10 @@ class _Options(HTMLParser):
 def fields_of(page: str, form: str = "editor") -> Fields:
     """Return the fields of the form with this id, or with this end of its action."""
     forms, options = _Forms(), _Options()
-    forms.feed(page)
-    options.feed(page)
+    # No form stands in another. What is around them costs time to read.
+    for found in re.findall(r"<form\b.*?</form>", page, re.DOTALL):
+        forms.feed(found)
+        options.feed(found)
     for attributes, fields in forms.forms:
         action = attributes.get("action") or ""
         if attributes.get("id") == form or action.endswith(form):

@@ -18,8 +18,6 @@ from tests.factories import AT, make_question
 from tests.web.pages import fields_of, notes_of, submit
 from tests.web.test_desk_lists import counted_queries
 
-pytestmark = pytest.mark.each_database
-
 LIST = "/admin/questions/"
 
 
@@ -84,6 +82,7 @@ def walk(desk: FlaskClient, start: str, rel: str) -> Iterator[str]:
         "?difficulty=none&status=nonsense",
     ],
 )
+@pytest.mark.each_database
 def test_next_and_previous_go_through_the_list_in_its_order(
     desk: FlaskClient, bank: None, query: str
 ) -> None:

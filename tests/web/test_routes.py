@@ -36,8 +36,6 @@ from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
 from tests.factories import AT, content, make_asset, make_published, make_question
 from tests.formats.pictures import DRAWING
 
-pytestmark = pytest.mark.each_database
-
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
 Outcome = int | str
