@@ -27,7 +27,15 @@ _CHILDREN = {
     "head": {"meta", "title", "link", "script"},
 }
 _PHRASING_ONLY = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "span", "button", "label"}
-_BLOCKS = {"p", "div", "ul", "ol", "dl", "table", "section", "article", "pre", "blockquote", "form"}
+_BLOCKS = {
+    *("p", "div", "ul", "ol", "dl", "table", "section", "article", "pre", "blockquote", "form"),
+    *("details", "fieldset", "figure"),
+}
+# Attributes of fields, and the types of inputs that do not have them.
+_NOT_OF_TYPE = {
+    "autocomplete": {"button", "checkbox", "radio", "submit"},
+    "maxlength": {"checkbox", "date", "datetime-local", "file", "month", "number", "radio", "time"},
+}
 
 
 class HtmlPage:
@@ -77,6 +85,9 @@ class HtmlPage:
             named = named or given.get("id", "") in {each.get("for") for each in labels}
             if not named and not any(element in each.iter() for each in labels):
                 yield f"the field {given.get('name')!r} has no label"
+        for attribute, types in _NOT_OF_TYPE.items():
+            if name == "input" and attribute in given and given.get("type") in types:
+                yield f"{attribute} stands at a field of type {given['type']}"
         if name in _CHILDREN:
             for child in element:
                 if isinstance(child.tag, str) and child.tag not in _CHILDREN[name]:

@@ -100,26 +100,28 @@ def test_a_contributor_uploads_an_image_and_is_told_what_to_write(
     status, page = upload(client, csrf, "/admin/assets/new/", image_words="A [blue] box")
     asset = session.scalars(select(Asset)).one()
     assert status == 200
-    assert f"<code>![A \\[blue\\] box](asset:{asset.name})</code>" in page
+    assert f">![A \\[blue\\] box](asset:{asset.name})</code>" in page
     assert asset.alt == "A [blue] box"
     assert "A [blue] box" in client.get("/admin/assets/").text
 
 
 @pytest.mark.parametrize(
-    ("data", "words", "said"),
+    ("data", "words", "said", "field"),
     [
-        (None, "A box", "Choose an image."),
-        (PNG, " ", "Describe the image: whoever cannot see it reads that instead."),
-        (b"GIF99", "A box", "no image that the bank keeps"),
+        (None, "A box", "Choose an image.", "image"),
+        (PNG, " ", "Describe the image: whoever cannot see it reads that instead.", "image_words"),
+        (b"GIF99", "A box", "no image that the bank keeps", "image"),
     ],
 )
-def test_an_upload_is_refused_with_what_to_do(
-    as_role: AsRole, csrf: Csrf, data: bytes | None, words: str, said: str
+def test_an_upload_is_refused_with_what_to_do_and_where(
+    as_role: AsRole, csrf: Csrf, data: bytes | None, words: str, said: str, field: str
 ) -> None:
     client = as_role(Role.contributor)
     status, page = upload(client, csrf, "/admin/assets/new/", data, image_words=words)
     assert status == 200
     assert said in page
+    assert f'<a href="#{field}">' in page
+    assert f'aria-describedby="{field}-hint" aria-invalid="true"' in page
     status, answer = upload(client, csrf, "/admin/assets/upload", data, image_words=words)
     assert status == 200
     assert said in answer

@@ -328,7 +328,8 @@ def test_the_files_of_a_folder_are_one_import(desk: Desk, session: Session, app:
     page = desk.upload(*files)
     assert {row.action.value for row in desk.rows()} == {"unchanged"}
     assert desk.batch.file_name == "bank"
-    assert "Import 0 questions" in page
+    assert "There is nothing to write: the bank has all of these questions" in page
+    assert 'id="write"' not in page
 
 
 def test_several_files_are_several_imports_and_none_is_a_message(desk: Desk) -> None:

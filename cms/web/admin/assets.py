@@ -41,6 +41,7 @@ class AssetsView(TableView):
         "used": "Shown by",
         "size": "Bytes",
         "width": "Pixels",
+        "uploaded_by": "By",
         "uploaded_at": "When",
     }
     column_sortable_list = (
@@ -72,12 +73,12 @@ class AssetsView(TableView):
     @expose("/new/", methods=("GET", "POST"))
     def upload_view(self) -> ResponseReturnValue:
         """Take an image in, and show what to write where it is to stand."""
-        made, problem, words = None, "", request.form.get("image_words", "")
+        made, problem, words = None, None, request.form.get("image_words", "")
         if request.method == "POST":
             try:
                 made = uploaded()
             except CmsError as error:
-                problem = str(error)
+                problem = error
         return self.render("admin/assets/new.html", made=made, problem=problem, words=words)
 
     @expose("/upload", methods=("POST",))

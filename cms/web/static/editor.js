@@ -41,7 +41,10 @@ function renumber(list) {
 function describeOptions() {
   const number = options.querySelectorAll('[data-option]').length;
   const right = options.querySelectorAll('[type=checkbox]:checked').length;
-  form.querySelector('[data-options-facts]').textContent =
+  const facts = form.querySelector('[data-options-facts]');
+  // There has to be a right one and a wrong one; with a single option somebody has just begun.
+  facts.className = number > 1 && [0, number].includes(right) ? 'hot' : 'quiet';
+  facts.textContent =
     number ? `${number} option${number === 1 ? '' : 's'}, ${right} right` : 'for multiple choice, beside the answer';
 }
 
