@@ -54,9 +54,13 @@ def utf8(upload: Upload) -> bytes:
 
 
 def opening(upload: Upload, size: int = 4_096) -> str:
-    """Return a file's first characters for recognizing its format; never raises."""
+    """Return a file's first characters for recognizing its format, none of what is no text.
+
+    It never raises. No text holds a NUL, and archives do from their first bytes on.
+    """
     encoding, mark = _encoding(upload.data)
-    return upload.data[len(mark) : size].decode(encoding, errors="ignore")
+    text = upload.data[len(mark) : size].decode(encoding, errors="ignore")
+    return "" if "\0" in text else text
 
 
 def _encoding(data: bytes) -> tuple[str, bytes]:

@@ -62,14 +62,19 @@ def init_auth(app: Flask) -> None:
 
 @login.user_loader
 def load_user(token: str) -> User | None:
-    """Return whose session this is; forget a cookie that is dead or idled too long."""
+    """Return whose session this is; a page forgets a cookie that is dead or idled too long.
+
+    What is sent may be answered after its person logged in anew in another window:
+    that answer would take the new cookie away.
+    """
     now = datetime.now(UTC)
     idle = now.timestamp() - cookie.get(SEEN, 0)
     user = None
     if idle <= current_app.config["SESSION_IDLE"].total_seconds():
         user = logins.session_user(db.session(), token, at=now)
     if user is None:
-        cookie.clear()
+        if request.method in {"GET", "HEAD"}:
+            cookie.clear()
     elif idle >= SEEN_STEP and request.endpoint not in ASKED_UNATTENDED:
         cookie[SEEN] = int(now.timestamp())
     return user

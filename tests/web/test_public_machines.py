@@ -516,7 +516,6 @@ CONDITIONS: list[tuple[Callable[[str, datetime], dict[str, str]], int]] = [
     (lambda etag, at: {"If-Match": etag, "If-None-Match": etag}, 304),
     (lambda etag, at: {"If-Unmodified-Since": http_date(at - timedelta(days=1))}, 412),
     (lambda etag, at: {"If-Unmodified-Since": http_date(at)}, 200),
-    (lambda etag, at: {"Range": "bytes=0-3"}, 200),
 ]
 
 
