@@ -142,7 +142,8 @@ def illustrated(bank: list[Item], images: list[AssetItem]) -> list[Item]:
     shown = cycle(images)
     for item in bank:
         for answer in item.answers[:1]:
-            answer.body = f"{answer.body}\n\n![a picture](asset:{next(shown).name})"
+            # Before the text: behind it may be the inside of a block of code.
+            answer.body = f"![a picture](asset:{next(shown).name})\n\n{answer.body}"
     return bank
 
 
