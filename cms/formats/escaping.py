@@ -10,7 +10,7 @@ import re
 _SPECIAL = re.compile(
     r"""
       \\(?=[!-/:-@\[-`{-~\n]|$)         # a backslash that would escape something
-    | [`*]
+    | [`*$]                             # a dollar may begin a formula
     | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])
     | <(?=[A-Za-z/!?])
     | &(?=\#?\w{1,32};)

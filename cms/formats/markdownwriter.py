@@ -38,7 +38,7 @@ _SPACES = re.compile(r"[ \t]++")
 _RULE = re.compile(r"[|:\-= \t]++$")
 _CODE_CLASS = re.compile(r"(?:lang|brush|highlight)[-:]\s*(?P<name>[\w+#.-]++)")
 _OWN_CODE_CLASS = "language-"
-_BEYOND_ESCAPE = re.compile(r"~|\$|!(?=\[|\Z)")
+_BEYOND_ESCAPE = re.compile(r"~|!(?=\[|\Z)")
 _BRACKETS = re.compile(r"[\[\]]")
 _IN_ADDRESS = re.compile(r"[\\()&<>]|\s")
 _IN_TITLE = re.compile(r'[\\"&]|\n')

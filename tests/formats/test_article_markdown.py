@@ -108,6 +108,7 @@ def without_backticks(text: str) -> str:
 
 
 @given(prose)
+@example("costs $1$ or $ 2 $")
 @example("\\{{ x }}")
 @example("__name__``__name__``")
 @example("`\\`x`__name__`")
