@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cms.formats.item import SLUG_LIMIT
 from cms.models import Publication, Question, SlugRedirect, Withdrawal
+from cms.services.chunks import chunks
 from cms.text import unique_name
 
 # Pages of the site stand where questions of these addresses would.
@@ -46,8 +47,9 @@ def slug_owners(session: Session, slugs: Iterable[str | None]) -> dict[str, set[
     """
     wanted = [slug for slug in slugs if slug is not None]
     owners: dict[str, set[str]] = defaultdict(set)
-    for slug, uid in session.execute(_OWNERS, {"slugs": wanted}):
-        owners[slug].add(uid)
+    for some in chunks(wanted):
+        for slug, uid in session.execute(_OWNERS, {"slugs": some}):
+            owners[slug].add(uid)
     for slug in RESERVED.intersection(wanted):
         owners[slug].add(THE_SITE)
     return owners
