@@ -12,6 +12,13 @@ from cms.formats.outgoing import Export
 # What many formats drop: the bank's own facts of a question, and what is no question's.
 QUESTION_FACTS = frozenset({"release", "published_at", "updated_at", "status"})
 BANK_FACTS = frozenset({"bank", "decks", "tags.uid", "tags.name", "tags.description"})
+# What bare questions and answers say nothing of: which they are, and what they rest on.
+RECORD_FACTS = frozenset(
+    {
+        *("uid", "slug", "revision", "content_hash", "corrections"),
+        *("answers.uid", "answers.label", "answers.applies_to", "answers.sources"),
+    }
+)
 
 
 class Owned(NamedTuple):

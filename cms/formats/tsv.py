@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cms.formats.format import BANK_FACTS, QUESTION_FACTS, Format
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS, RECORD_FACTS, Format
 from cms.formats.item import AnswerItem, Item
 from cms.formats.outgoing import Entry, Export, gathered
 from cms.markup import plain_inline, plain_text
@@ -22,22 +22,14 @@ _LABELS = ("short", "brief", "in short")
 DROPS = (
     QUESTION_FACTS
     | BANK_FACTS
+    | RECORD_FACTS
     | {
-        "uid",
-        "slug",
         "context",
         "difficulty",
         "tags",
-        "answers.uid",
-        "answers.label",
-        "answers.applies_to",
-        "answers.sources",
         "answers[1:]",
         "options",
-        "corrections",
         "provenance",
-        "revision",
-        "content_hash",
     }
 )
 

@@ -28,28 +28,23 @@ from cms.formats.article.segment import Article, Question, read_article
 from cms.formats.article.webpage import looks_like_html, web_page
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
-from cms.formats.format import QUESTION_FACTS, Format
+from cms.formats.format import QUESTION_FACTS, RECORD_FACTS, Format
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import LINE_LIMIT, URL_LIMIT, URL_PATTERN, AnswerItem, Item, ProvenanceItem
 from cms.text import normalize_body
 
 # An article states questions, their answers and where they come from; nothing else.
-DROPS = QUESTION_FACTS | {
-    "uid",
-    "slug",
-    "context",
-    "difficulty",
-    "tags",
-    "answers.uid",
-    "answers.label",
-    "answers.applies_to",
-    "answers.sources",
-    "corrections",
-    "revision",
-    "content_hash",
-    "decks",
-    "withdrawn",
-}
+DROPS = (
+    QUESTION_FACTS
+    | RECORD_FACTS
+    | {
+        "context",
+        "difficulty",
+        "tags",
+        "decks",
+        "withdrawn",
+    }
+)
 
 _FEWEST_QUESTIONS = 2
 _OTHER_EXTENSIONS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"})

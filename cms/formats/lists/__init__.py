@@ -18,7 +18,7 @@ from pathlib import PurePath
 from cms.errors import CmsError, UnreadableFile
 from cms.formats.checks import Gate
 from cms.formats.encoding import decode
-from cms.formats.format import QUESTION_FACTS, Format
+from cms.formats.format import QUESTION_FACTS, RECORD_FACTS, Format
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import TagItem
 from cms.formats.labels import tag_path
@@ -35,22 +35,17 @@ _FEWEST_LINKS = 5
 _LEGEND_BLOCKS = 40
 
 # What a list never says.
-DROPS = QUESTION_FACTS | {
-    "uid",
-    "slug",
-    "answers.uid",
-    "answers.label",
-    "answers.applies_to",
-    "answers.sources",
-    "answers[1:]",
-    "corrections",
-    "revision",
-    "content_hash",
-    "bank",
-    "decks",
-    "tags.uid",
-    "tags.description",
-}
+DROPS = (
+    QUESTION_FACTS
+    | RECORD_FACTS
+    | {
+        "answers[1:]",
+        "bank",
+        "decks",
+        "tags.uid",
+        "tags.description",
+    }
+)
 
 # Markdown that an article in plain text does not have: headings, summaries, bold lines, items.
 _MARKDOWN = re.compile(
