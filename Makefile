@@ -39,6 +39,7 @@ bench: $(VENV)/.dev ## Run the benchmarks (by hand, on a quiet machine)
 	$(BIN)/python benchmarks/bulk.py
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/desk.py
+	$(BIN)/python benchmarks/stalled.py
 
 lock: $(VENV)/.dev ## Renew the lock files: versions and hashes, no addresses
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -55,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run the tests of tests/web and tests/cli on both databases, not on one of them.",
     )
+    parser.addoption("--kills", type=int, default=2, help="How often a server is killed.")
 
 
 ONE_DATABASE = ("tests/web/", "tests/cli/")

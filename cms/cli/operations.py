@@ -29,8 +29,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FIXTURES = ROOT / "fixtures" / "flask"
 DEMO_EDITOR = "editor"
 
-# A stalled download holds a thread of granian's: there have to be many.
-THREADS = 64
+# A client that stalls, while it sends or while it downloads, holds a thread of granian's; threads
+# are started as they are needed. A connection that has asked for nothing yet holds none.
+THREADS = 1_024
+CONNECTIONS = 16_384
+OTHER_FILES = 1_024  # of the database, of exports on their way, of a worker
 
 
 @click.command("serve")
@@ -119,6 +122,7 @@ def _require_free(host: str, port: int) -> None:
 def _serve(host: str, port: int, workers: int) -> None:
     for engine in db.engines.values():
         engine.dispose()
+    _allow_open_files()
     server = Granian(
         "cms:create_app",
         factory=True,
@@ -127,7 +131,7 @@ def _serve(host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         blocking_threads=THREADS,
-        backpressure=THREADS * 4,
+        backpressure=CONNECTIONS,
         websockets=False,
         # Its warning about the number of threads is what we want: see THREADS.
         log_level=LogLevels.error,
@@ -135,3 +139,17 @@ def _serve(host: str, port: int, workers: int) -> None:
     )
     with worker_beside():
         server.serve()
+
+
+def _allow_open_files() -> None:
+    """Let the server have all its connections: a system's usual limit is 1,024 open files."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
