@@ -6,6 +6,7 @@ Addresses under /api/ and those that end in .json get a problem document
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
@@ -92,6 +93,9 @@ UNKNOWN_HOST = (
 
 _WERKZEUGS_WORDS = {error.description for error in default_exceptions.values()}
 
+# What the system says where a file finds no room: on the disk, of a person's share, by a limit.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 # Seconds after which a client may try again what the database was too busy for.
 RETRY_AFTER = "10"
 # What was typed is shown again where a form failed, whatever was at fault …
@@ -111,6 +115,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CmsError, _domain_error)
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
+    app.register_error_handler(OSError, _system_error)
 
 
 def status_of(error: CmsError) -> int:
@@ -178,6 +183,13 @@ def _unavailable(error: OperationalError | PoolTimeout) -> Response:
     current_app.logger.error("The database failed: %s", error, exc_info=error)
     message = DISK_FULL if _disk_is_full(error) else ""
     return error_page(503, message, [("Retry-After", RETRY_AFTER)])
+
+
+def _system_error(error: OSError) -> Response:
+    if error.errno not in _NO_ROOM:
+        raise error
+    current_app.logger.error("A file could not be written: %s", error, exc_info=error)
+    return error_page(503, DISK_FULL, [("Retry-After", RETRY_AFTER)])
 
 
 def _disk_is_full(error: OperationalError | PoolTimeout) -> bool:
