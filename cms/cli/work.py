@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cms.extensions import db
 from cms.services.jobs import work_one
-from cms.services.work import HANDLERS, tidy
+from cms.services.work import GIVEN_UP, HANDLERS, tidy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -43,7 +43,9 @@ def work_command(once: bool, beside: int | None) -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            busy = work_one(db.engine, HANDLERS) or tidy(db.engine, at=datetime.now(UTC))
+            busy = work_one(db.engine, HANDLERS, given_up=GIVEN_UP) or tidy(
+                db.engine, at=datetime.now(UTC)
+            )
         except SQLAlchemyError as error:
             if once:
                 raise

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Engine, and_, exists, or_, select, update
@@ -82,13 +83,16 @@ class Attempt:
     later attempt finds it there and has to begin by clearing it away.
     """
 
-    def __init__(self, engine: Engine, job: Job, *, clock: Clock = _utc_now) -> None:
+    def __init__(
+        self, engine: Engine, job: Job, *, clock: Clock = _utc_now, told: "GivenUp | None" = None
+    ) -> None:
         self.id = job.id
         self.kind = job.kind
         self.payload: dict[str, Any] = job.payload
         self._by_id = job.by_id
         self._number = job.attempts
         self._engine = engine
+        self._told = told
         self.now = clock
         self._ticked = 0.0
 
@@ -146,6 +150,7 @@ class Attempt:
         """End the job without effects; `message` is for the person who asked for it."""
         with self.writing() as session:
             self._settle(session, state=JobState.failed, error=message)
+            _tell(self._told, session, session.get_one(Job, self.id), message, self.now())
 
     def put_back(self) -> None:
         """Leave the job to a later attempt."""
@@ -182,17 +187,27 @@ class Attempt:
 Handler = Callable[[Attempt], None]
 """Does one kind of job. It ends in `Attempt.finishing()`; a CmsError is for the person."""
 
+GivenUp = Callable[[Session, Job, str, datetime], None]
+"""Gets a job that has failed for good, and why, in the transaction that marks it so."""
 
-def work_one(engine: Engine, handlers: Mapping[str, Handler], *, clock: Clock = _utc_now) -> bool:
+
+def work_one(
+    engine: Engine,
+    handlers: Mapping[str, Handler],
+    *,
+    given_up: Mapping[str, GivenUp] = MappingProxyType({}),
+    clock: Clock = _utc_now,
+) -> bool:
     """Take the job that has waited longest and do it; False if none is due.
 
-    A job that fails is marked so, with words for whoever asked for it; nothing
-    is raised but what ends the process.
+    A job that fails is marked so, with words for whoever asked for it; `given_up` has
+    what else has to be done then, by the kind of the job. Nothing is raised but what
+    ends the process.
     """
     with reading(), Session(engine) as session:
         if not session.scalar(select(exists().where(_due(clock())))):
             return False
-    attempt = _take(engine, clock)
+    attempt = _take(engine, given_up, clock)
     if attempt is None:
         return False
     try:
@@ -210,7 +225,7 @@ def _due(at: datetime) -> Any:
     return or_(waiting, abandoned)
 
 
-def _take(engine: Engine, clock: Clock) -> Attempt | None:
+def _take(engine: Engine, given_up: Mapping[str, GivenUp], clock: Clock) -> Attempt | None:
     with Session(engine, expire_on_commit=False) as session, session.begin():
         job = session.scalar(
             select(Job)
@@ -226,13 +241,25 @@ def _take(engine: Engine, clock: Clock) -> Attempt | None:
             job.error = INTERRUPTED
             job.lease_until = None
             job.finished_at = clock()
+            _tell(given_up.get(job.kind), session, job, INTERRUPTED, clock())
             return None
         job.state = JobState.running
         job.attempts += 1
         job.progress, job.total = 0, None
         job.lease_until = clock() + LEASE
         session.flush()
-        return Attempt(engine, job, clock=clock)
+        return Attempt(engine, job, clock=clock, told=given_up.get(job.kind))
+
+
+def _tell(told: GivenUp | None, session: Session, job: Job, why: str, at: datetime) -> None:
+    if told is None:
+        return
+    try:
+        with session.begin_nested():
+            told(session, job, why, at)
+    except Exception:
+        # What broke the job may break this, too: it is marked as failed all the same.
+        logger.exception("Nobody could be told that job %s failed.", job.id)
 
 
 def _recover(attempt: Attempt, error: Exception) -> None:

@@ -3,13 +3,15 @@
 The question holds the schedule. A job whose schedule no longer stands does nothing.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput, NotAllowed, NotFound, NotPublishable, WrongState
-from cms.models import AuditEvent, Question, User
+from cms.models import AuditEvent, Job, Question, User
 from cms.services import inbox
 from cms.services.audit import record
 from cms.services.blockers import reasons
@@ -128,35 +130,56 @@ def publish_scheduled(attempt: Attempt) -> None:
     find the reason in their inbox.
     """
     with attempt.finishing() as session:
-        number, when = attempt.payload["number"], datetime.fromisoformat(attempt.payload["when"])
-        question = session.get(Question, attempt.payload["question"])
-        try:
-            if question is None:
-                return
-            lock(session, question)
-        except NotFound:
-            return
-        if (question.scheduled_number, question.scheduled_at) != (number, when):
-            return
         by, at = attempt.actor(session), attempt.now()
-        if not _is_in_charge(session, question, by):
+        question = _standing(session, attempt.payload, by)
+        if question is None:
             return
+        numbers = {question.id: attempt.payload["number"]}
         try:
-            done = publish(session, [question], by=by, at=at, numbers={question.id: number})
+            done = publish(session, [question], by=by, at=at, numbers=numbers)
             why = " ".join(reason for refusal in done.refused for reason in refusal.reasons)
         except NotAllowed as error:
             why = str(error)
         if why:
-            _clear(session, question, by=None, at=at, reason=why)
-            inbox.notify(
-                session,
-                [by.id if by else None, question.assignee_id],
-                NotificationKind.unscheduled,
-                by=None,
-                at=at,
-                question=question,
-                words=why,
-            )
+            _give_up(session, question, by, why=why, at=at)
+
+
+def give_up_schedule(session: Session, job: Job, why: str, at: datetime) -> None:
+    """Take back the schedule of a job that failed for good, and tell those whom it concerns."""
+    by = session.get_one(User, job.by_id) if job.by_id is not None else None
+    question = _standing(session, job.payload, by)
+    if question is not None:
+        _give_up(session, question, by, why=why, at=at)
+
+
+def _standing(session: Session, payload: Mapping[str, Any], by: User | None) -> Question | None:
+    """Return the question of a job, locked; None if its schedule no longer stands."""
+    number, when = payload["number"], datetime.fromisoformat(payload["when"])
+    question = session.get(Question, payload["question"])
+    try:
+        if question is None:
+            return None
+        lock(session, question)
+    except NotFound:
+        return None
+    if (question.scheduled_number, question.scheduled_at) != (number, when):
+        return None
+    return question if _is_in_charge(session, question, by) else None
+
+
+def _give_up(
+    session: Session, question: Question, by: User | None, *, why: str, at: datetime
+) -> None:
+    _clear(session, question, by=None, at=at, reason=why)
+    inbox.notify(
+        session,
+        [by.id if by else None, question.assignee_id],
+        NotificationKind.unscheduled,
+        by=None,
+        at=at,
+        question=question,
+        words=why,
+    )
 
 
 def _is_in_charge(session: Session, question: Question, by: User | None) -> bool:

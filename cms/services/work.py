@@ -10,10 +10,10 @@ from cms.models.engine import reading
 from cms.services import assets, duplicates, figures
 from cms.services.imports.import_jobs import plan_batch, undo_batch, write_batch
 from cms.services.imports.uploads import PLAN, UNDO, WRITE
-from cms.services.jobs import Handler
+from cms.services.jobs import GivenUp, Handler
 from cms.services.operations.bulk import BULK
 from cms.services.operations.undoing import bulk_job
-from cms.services.scheduling import PUBLISH, publish_scheduled
+from cms.services.scheduling import PUBLISH, give_up_schedule, publish_scheduled
 
 HANDLERS: Mapping[str, Handler] = {
     PLAN: plan_batch,
@@ -22,6 +22,8 @@ HANDLERS: Mapping[str, Handler] = {
     BULK: bulk_job,
     PUBLISH: publish_scheduled,
 }
+# Whoever asked for the other kinds sees on a page of theirs that they failed.
+GIVEN_UP: Mapping[str, GivenUp] = {PUBLISH: give_up_schedule}
 
 
 def tidy(engine: Engine, *, at: datetime) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -13,13 +15,21 @@ from cms.errors import InvalidInput, NotAllowed, NotPublishable, WrongState
 from cms.models import AuditEvent, Job, Notification, Question, User
 from cms.services.blockers import UNANSWERED
 from cms.services.content import content_of
-from cms.services.jobs import LEASE, work_one
+from cms.services.jobs import (
+    ATTEMPTS,
+    BROKEN,
+    INTERRUPTED,
+    LEASE,
+    Attempt,
+    Handler,
+    work_one,
+)
 from cms.services.operations import bulk
 from cms.services.operations.undoing import undo_bulk
 from cms.services.publishing import publish, retire
 from cms.services.questions import save, submit
-from cms.services.scheduling import schedule, unschedule, utc_time
-from cms.services.work import HANDLERS
+from cms.services.scheduling import PUBLISH, schedule, unschedule, utc_time
+from cms.services.work import GIVEN_UP, HANDLERS
 from cms.vocabulary import JobState, NotificationKind, Role, Stage
 from tests.conftest import add_user
 from tests.factories import AT, make_published, make_question, make_warning, publication_of
@@ -174,6 +184,35 @@ def test_what_cannot_go_public_at_its_time_is_unscheduled_and_told(
     notes = session.scalars(select(Notification).order_by(Notification.user_id)).all()
     assert {note.user_id for note in notes} == {editor.id, question.assignee_id}
     assert {(note.kind, note.words) for note in notes} == {(NotificationKind.unscheduled, why)}
+
+
+def _break(_attempt: Attempt) -> None:
+    raise ZeroDivisionError
+
+
+def _die(_attempt: Attempt) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("fate", "why"), [(_break, BROKEN), (_die, INTERRUPTED)])
+def test_a_schedule_whose_job_fails_for_good_is_taken_back_and_told(
+    session: Session, engine: Engine, editor: User, fate: Handler, why: str
+) -> None:
+    question = make_question(session)
+    schedule(session, question, number=1, when=NINE, by=editor, at=AT)
+    session.commit()
+    for day in range(ATTEMPTS + 1):
+        with contextlib.suppress(KeyboardInterrupt):
+            clock = partial(datetime.__add__, NINE, timedelta(days=day))
+            work_one(engine, {PUBLISH: fate}, given_up=GIVEN_UP, clock=clock)
+    session.expire_all()
+    assert question.scheduled_at is None
+    [told] = session.scalars(select(Notification))
+    assert (told.user_id, told.kind, told.words) == (
+        editor.id,
+        NotificationKind.unscheduled,
+        why,
+    )
 
 
 def test_what_cannot_be_published_cannot_be_scheduled(
