@@ -53,6 +53,9 @@ function suggestFor(input, id) {
   status.className = 'visually-hidden';
   status.setAttribute('role', 'status');
   input.parentElement.append(list, status);
+  // A field of the type 'search' may have no other role (ARIA in HTML).
+  input.type = 'text';
+  input.enterKeyHint = 'search';
   input.setAttribute('role', 'combobox');
   input.setAttribute('aria-autocomplete', 'list');
   input.setAttribute('aria-expanded', 'false');
