@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     TextClause,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -176,9 +178,14 @@ def _matching(session: Session, table: Table, terms: Sequence[Term]) -> Select[i
     if session.get_bind().dialect.name == "sqlite":
         condition: TextClause = text(f"{name}_search MATCH :terms")
         statement = select(key.label("id")).select_from(text(f"{name}_search"))
-        return statement.where(condition.bindparams(terms=_fts5(terms)))
+        return statement.where(condition.bindparams(_sought(_fts5(terms))))
     condition = text(f"{name}.search_vector @@ to_tsquery('simple', :terms)")
-    return select(key).where(condition.bindparams(terms=_tsquery(terms)))
+    return select(key).where(condition.bindparams(_sought(_tsquery(terms))))
+
+
+def _sought(terms: str) -> BindParameter[str]:
+    """Return a parameter of its own: by its mere name, several in a statement would be one."""
+    return bindparam("terms", terms, unique=True)
 
 
 def _fts5(terms: Sequence[Term]) -> str:

@@ -35,6 +35,15 @@ def test_rare_words_weigh_more_than_common_ones_and_tags_count_too(
     assert slugs(read_session, asked, limit=1) == [same_word.slug]
 
 
+def test_every_rare_word_of_a_question_counts_not_one_of_them_alone(
+    session: Session, read_session: Session
+) -> None:
+    asked = make_published(session, "Blueprint beside cookie?")
+    shares = [make_published(session, stem) for stem in ("Blueprint?", "Cookie?")]
+    session.commit()
+    assert set(slugs(read_session, asked)) == {each.slug for each in shares}
+
+
 def test_of_a_common_word_and_a_large_tag_the_newest_are_looked_at(
     session: Session, read_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
