@@ -240,26 +240,27 @@ def find_tag(session: Session, path: str) -> PublicTag | Moved:
     :raises NotFound: when no public question has it
     """
     if len(path) <= SLUG_LIMIT and _PATH.fullmatch(path):
-        if found := _tags(session, PublishedTag.slug == path):
-            return found[0]
-        slug = session.scalar(
-            select(PublishedTag.slug)
-            .join(SlugRedirect, SlugRedirect.uid == PublishedTag.uid)
-            .where(SlugRedirect.what == "tag", SlugRedirect.slug == path)
-        )
+        if row := session.connection().execute(_TAG, {"slug": path}).one_or_none():
+            return PublicTag(*row)
+        slug = session.connection().scalar(_FORMER_TAG, {"slug": path})
         if slug is not None:
             return Moved(slug)
     raise NotFound(f"No public question has the tag “{path[:SLUG_LIMIT]}”.")
 
 
+_TAGS = select(
+    PublishedTag.slug, PublishedTag.name, PublishedTag.description, PublishedTag.questions
+)
+_TAG = _TAGS.where(PublishedTag.slug == bindparam("slug", type_=String))
+_FORMER_TAG = (
+    select(PublishedTag.slug)
+    .join(SlugRedirect, SlugRedirect.uid == PublishedTag.uid)
+    .where(SlugRedirect.what == "tag", SlugRedirect.slug == bindparam("slug", type_=String))
+)
+
+
 def _tags(session: Session, *criteria: ColumnElement[bool]) -> list[PublicTag]:
-    columns = (
-        PublishedTag.slug,
-        PublishedTag.name,
-        PublishedTag.description,
-        PublishedTag.questions,
-    )
-    rows = session.execute(select(*columns).where(*criteria).order_by(PublishedTag.slug))
+    rows = session.execute(_TAGS.where(*criteria).order_by(PublishedTag.slug))
     return [PublicTag(*row) for row in rows]
 
 
@@ -268,12 +269,14 @@ def _tags(session: Session, *criteria: ColumnElement[bool]) -> list[PublicTag]:
 
 def latest_corrections(session: Session, uids: Iterable[str]) -> dict[str, int]:
     """Return the highest correction number of each question, by uid, of those that have one."""
-    rows = session.execute(
-        select(PublishedCorrection.question_uid, func.max(PublishedCorrection.number))
-        .where(PublishedCorrection.question_uid.in_(list(uids)))
-        .group_by(PublishedCorrection.question_uid)
-    )
-    return dict(rows.all())
+    return dict(session.connection().execute(_LATEST, {"uids": list(uids)}).all())
+
+
+_LATEST = (
+    select(PublishedCorrection.question_uid, func.max(PublishedCorrection.number))
+    .where(PublishedCorrection.question_uid.in_(bindparam("uids", expanding=True)))
+    .group_by(PublishedCorrection.question_uid)
+)
 
 
 def errata(session: Session, *, before: int | None = None, limit: int) -> list[Erratum]:
