@@ -58,8 +58,8 @@ app.add_url_rule("/", view_func=lambda: "hello")
 assert app.test_client().get("/").status_code == 200
 """
 WHOLE = """
-import cms
-assert cms.create_app().test_client().get("/questions/").status_code == 200
+import manage
+assert manage.create_app().test_client().get("/questions/").status_code == 200
 """
 
 Target = tuple[str, ...]
