@@ -1,7 +1,10 @@
-"""A question page against a bare WSGI function with the same body, on the same server.
+"""Public pages against a bare WSGI function with the body of one of them, on the same server.
 
-Needs `wrk` (Debian's package of that name). Both servers run at once; the rounds
-are interleaved, and the ratios are of one round, so a drifting machine cancels out.
+Kept, not modified, and made anew, on the curated Flask bank; lists at both ends;
+with N, also on generated shelves of 1,000 and of N questions; and how long a process takes from
+its start to its first page. Needs `wrk` (Debian's package of that name). All
+servers run at once; the rounds are interleaved, and the ratios are of one
+round, so a drifting machine cancels out.
 """
 
 import contextlib
@@ -20,10 +23,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from shelf import shelf  # noqa: E402
+
+from cms.services.listing import Cursor  # noqa: E402
+
 ROUNDS = 7
-SECONDS = 3
+SECONDS = 2
+STARTS = 5
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 # More threads make a trivial function slower: they fight for the interpreter.
-THREADS = sys.argv[1] if len(sys.argv) == 2 else "1"
+THREADS = sys.argv[2] if len(sys.argv) > 2 else "1"
+# An address with a long query is never kept: every request makes the page anew.
+ANEW = "x" * 201
+# The last questions of any list here: those that were published first.
+LAST_PAGE = f"/questions/?after={Cursor('recent', 1, 31).encode()}"
 
 BARE = """
 import json, pathlib
@@ -34,6 +49,20 @@ def application(environ, start_response):
     start_response("200 OK", headers)
     return [body]
 """
+
+
+TINY = """
+import flask
+app = flask.Flask("tiny")
+app.add_url_rule("/", view_func=lambda: "hello")
+assert app.test_client().get("/").status_code == 200
+"""
+WHOLE = """
+import manage
+assert manage.create_app().test_client().get("/questions/").status_code == 200
+"""
+
+Target = tuple[str, ...]
 
 
 def free_port() -> int:
@@ -81,8 +110,8 @@ def rate(url: str, *headers: str) -> float:
 def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("This benchmark needs wrk: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environ = {"CMS_DATABASE_URL": f"sqlite:///{folder / 'bank.db'}"}
         for words in (["db", "upgrade"], ["import", "fixtures/flask", "--publish"]):
             subprocess.run(
@@ -92,42 +121,82 @@ def main() -> None:
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
-        with server("--factory", "cms:create_app", folder=ROOT, environ=environ) as ours:
-            with urllib.request.urlopen(f"{ours}/export/bank.json") as response:
-                slug = json.load(response)["questions"][0]["slug"]
-            page = f"{ours}/questions/{slug}"
-            with urllib.request.urlopen(page) as response:
-                own = {"server", "date", "connection"}
-                headers = [(k, v) for k, v in response.headers.items() if k.lower() not in own]
-                kept = {"body": response.read().decode(), "headers": headers}
-                etag = response.headers["ETag"]
-            (folder / "kept.json").write_text(json.dumps(kept))
-            (folder / "bare.py").write_text(BARE)
-            with server("bare:application", folder=folder, environ={}) as bare:
-                compare(bare, page, etag, len(kept["body"].encode()))
+        ours = stack.enter_context(application(environ))
+        with urllib.request.urlopen(f"{ours}/export/bank.json") as response:
+            slug = json.load(response)["questions"][0]["slug"]
+        page = f"{ours}/questions/{slug}"
+        with urllib.request.urlopen(page) as response:
+            own = {"server", "date", "connection"}
+            headers = [(k, v) for k, v in response.headers.items() if k.lower() not in own]
+            kept = {"body": response.read().decode(), "headers": headers}
+            etag = response.headers["ETag"]
+        (folder / "kept.json").write_text(json.dumps(kept))
+        (folder / "bare.py").write_text(BARE)
+        bare = stack.enter_context(server("bare:application", folder=folder, environ={}))
+        targets: dict[str, Target] = {
+            "bare": (bare,),
+            "page": (page,),
+            "304": (page, f"If-None-Match: {etag}"),
+            **made_anew(ours, f"/questions/{slug}"),
+        }
+        for count in (1_000, COUNT) if COUNT else ():
+            made = folder / str(count)
+            made.mkdir()
+            with shelf(made, count):
+                environ = {"CMS_DATABASE_URL": f"sqlite:///{made / 'bank.db'}"}
+            another = stack.enter_context(application(environ))
+            anew = made_anew(another, f"/questions/question-{count // 2}")
+            targets |= {f"{name} of {count:,}": target for name, target in anew.items()}
+        print(f"a page of {len(kept['body'].encode()):,} bytes;", end=" ")
+        compare(targets)
+        start({"CMS_DATABASE_URL": f"sqlite:///{folder / 'bank.db'}"})
 
 
-def compare(bare: str, page: str, etag: str, size: int) -> None:
-    rates: dict[str, list[float]] = {"bare": [], "page": [], "304": [], "first render": []}
-    targets: dict[str, tuple[str, ...]] = {
-        "bare": (bare,),
-        "page": (page,),
-        "304": (page, f"If-None-Match: {etag}"),
-        # An address with a long query is never kept: every request renders.
-        "first render": (f"{page}?{'x' * 201}",),
+def application(environ: dict[str, str]) -> contextlib.AbstractContextManager[str]:
+    return server("--factory", "cms:create_app", folder=ROOT, environ=environ)
+
+
+def made_anew(site: str, question: str) -> dict[str, Target]:
+    """Return a question's page, and the ends of two lists, as they are first made."""
+    return {
+        "first render": (f"{site}{question}?{ANEW}",),
+        "list": (f"{site}/questions/?{ANEW}",),
+        "its last page": (f"{site}{LAST_PAGE}&{ANEW}",),
     }
+
+
+def compare(targets: dict[str, Target]) -> None:
+    """Print the rate of each target, and its ratio to that of the bare function."""
+    rates: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(ROUNDS):
         # Nobody always comes first, or always after the slowest one.
-        names = list(targets)[:: 1 if number % 2 else -1]
-        for name in names:
+        for name in list(targets)[:: 1 if number % 2 else -1]:
             rates[name].append(rate(*targets[name]))
-    print(f"page of {size:,} bytes, granian with 1 worker and {THREADS} threads, {ROUNDS} rounds")
+    print(f"granian with 1 worker and {THREADS} threads, {ROUNDS} rounds")
     for name, found in rates.items():
         ratios = [one / base for one, base in zip(found, rates["bare"], strict=True)]
         print(
-            f"{name:13} {statistics.median(found):9,.0f} requests/s"
-            f" {statistics.median(ratios):6.2f} x bare"
+            f"{name:26} {statistics.median(found):9,.0f} requests/s"
+            f" {statistics.median(ratios):7.3f} x bare"
         )
+
+
+def start(environ: dict[str, str]) -> None:
+    """Print how long a new process takes to its first page, beside a Flask app of one view."""
+    times: dict[str, list[float]] = {TINY: [], WHOLE: []}
+    for _ in range(STARTS):
+        for code, taken in times.items():
+            begun = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environ, check=True
+            )
+            taken.append(time.perf_counter() - begun)
+    tiny, whole = times.values()
+    ratio = statistics.median(b / a for a, b in zip(tiny, whole, strict=True))
+    print(
+        f"first page of a new process: {statistics.median(whole) * 1_000:,.0f} ms,"
+        f" {ratio:.2f} x a Flask app of one view"
+    )
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ bound: no page reads the whole bank.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cms.models import Publication, PublicationTag, PublishedTag
 from cms.services import reading, search
-from cms.services.listing import Selection, narrowed
+from cms.services.listing import Ids, Selection, narrowed
 from cms.vocabulary import Difficulty
 
 FACETED = 1_000  # questions
@@ -66,21 +65,29 @@ def facets_of(session: Session, selection: Selection) -> Facets:
             .group_by(Publication.difficulty)
         ).all()
     )
+    total = sum(counts.values())
     if selection.difficulty is not None:
-        ids = narrowed(session, ids, (), selection.difficulty)
+        total = counts.get(selection.difficulty, 0)
+        ids = narrowed(ids, (), selection.difficulty)
     return Facets(
-        len(ids),
-        _counted_tags(session, selection, ids),
+        total,
+        _counted_tags(session, selection, ids, total),
         [DifficultyFacet(each, counts.get(each, 0)) for each in Difficulty],
     )
 
 
-def _bounded(session: Session, selection: Selection) -> Sequence[int] | None:
-    """Return the ids of a selection without its difficulty, None if they are more than FACETED."""
+def _bounded(session: Session, selection: Selection) -> Ids | None:
+    """Return the ids of a selection without its difficulty, None if they are more than FACETED.
+
+    Where the shelf knows how many they are, it is a select of them: a thousand
+    parameters would take longer than all that is asked with them.
+    """
     if selection.query:
         ids = search.newest(session, Publication, selection.query, FACETED + 1)
-        others = selection.tags
-    elif selection.tags:
+        if len(ids) > FACETED:
+            return None
+        return narrowed(ids, selection.tags, None) if selection.tags and ids else ids
+    if selection.tags:
         counts = dict(
             session.execute(
                 select(PublishedTag.slug, PublishedTag.questions).where(
@@ -92,24 +99,20 @@ def _bounded(session: Session, selection: Selection) -> Sequence[int] | None:
         if counts.get(smallest, 0) > FACETED:
             return None
         tagged = select(PublicationTag.publication_id).where(PublicationTag.tag == smallest)
-        ids = list(session.scalars(tagged))
-        others = tuple(tag for tag in selection.tags if tag != smallest)
-    else:
-        ids = list(session.scalars(select(Publication.id).limit(FACETED + 1)))
-        others = ()
-    if len(ids) > FACETED:
-        return None
-    return narrowed(session, ids, others, None) if others and ids else ids
+        others = [tag for tag in selection.tags if tag != smallest]
+        return narrowed(tagged, others, None) if others else tagged
+    some = session.connection().execute(_UP_TO, {"bound": FACETED + 1})
+    return None if some.scalar_one() > FACETED else select(Publication.id)
 
 
-def _counted_tags(session: Session, selection: Selection, ids: Sequence[int]) -> list[TagFacet]:
-    """Return the tags that most of these questions have, but not all of them."""
+def _counted_tags(session: Session, selection: Selection, ids: Ids, total: int) -> list[TagFacet]:
+    """Return the tags that most of these questions have, but not all of the `total`."""
     number = func.count()
     rows = session.execute(
         select(PublicationTag.tag, number)
         .where(PublicationTag.publication_id.in_(ids), PublicationTag.tag.not_in(selection.tags))
         .group_by(PublicationTag.tag)
-        .having(number < len(ids))
+        .having(number < total)
         .order_by(number.desc(), PublicationTag.tag)
         .limit(TAGS)
     )
@@ -129,9 +132,17 @@ def _kept_tags(session: Session, selection: Selection) -> list[TagFacet]:
 def _indexed_difficulties(session: Session, selection: Selection) -> list[DifficultyFacet]:
     if selection.query or selection.tags:
         return [DifficultyFacet(each, None) for each in Difficulty]
-    return [DifficultyFacet(each, _of_difficulty(session, each)) for each in Difficulty]
+    counts = session.connection().execute(_UP_TO_OF_EACH, {"bound": FACETED + 1}).one()
+    return [DifficultyFacet(each, count) for each, count in zip(Difficulty, counts, strict=True)]
 
 
-def _of_difficulty(session: Session, difficulty: Difficulty) -> int:
-    some = select(Publication.id).where(Publication.difficulty == difficulty).limit(FACETED + 1)
-    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+def _up_to(*criteria: ColumnElement[bool]) -> ScalarSelect[int]:
+    """Return the number of questions, up to the parameter 'bound'."""
+    bound = bindparam("bound", type_=Integer)
+    some = select(Publication.id).where(*criteria).limit(bound).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+# Built once: the list of all questions asks these.
+_UP_TO = select(_up_to())
+_UP_TO_OF_EACH = select(*(_up_to(Publication.difficulty == each) for each in Difficulty))

@@ -11,11 +11,24 @@ import binascii
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Row, Select, exists, func, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    bindparam,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cms.errors import InvalidInput
@@ -25,6 +38,9 @@ from cms.services.reading import latest_corrections
 from cms.vocabulary import Difficulty
 
 PAGE_SIZE = 30  # questions
+
+Ids = Sequence[int] | Select[int]
+"""Ids of publications: known ones, or a select that finds them."""
 
 Sort = Literal["recent", "title", "relevance"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -159,7 +175,7 @@ def _by_rank(
     """Return the page of ranked ids from rank `start` on, of those that the selection holds."""
     bounded = len(ids) == search.RANKED_LIMIT
     if selection.narrowed:
-        kept = set(narrowed(session, ids, selection.tags, selection.difficulty))
+        kept = set(session.scalars(narrowed(ids, selection.tags, selection.difficulty)))
         ids = [each for each in ids if each in kept]
     end = start + size
     page = ids[start:end]
@@ -175,30 +191,16 @@ def _by_key(
     session: Session, selection: Selection, order: Sort, cursor: Cursor | None, size: int
 ) -> Listing:
     """Read one page forward from the cursor, along the index of its order."""
-    statement = _columns().where(*_criteria(selection.tags[1:], selection.difficulty))
+    statement = _page_of(
+        order, len(selection.tags), selection.difficulty is not None, cursor is not None
+    )
     if selection.query:
         statement = statement.where(search.holds(session, Publication, selection.query))
-    keys: dict[str, InstrumentedAttribute[Any]] = {
-        "recent": Publication.release,
-        "title": Publication.title_key,
-        "id": Publication.id,
-    }
-    if selection.tags:
-        # A tag's own index holds the sort keys: its list needs no sorting.
-        statement = statement.join(
-            PublicationTag, PublicationTag.publication_id == Publication.id
-        ).where(PublicationTag.tag == selection.tags[0])
-        keys = {
-            "recent": PublicationTag.release,
-            "title": PublicationTag.title_key,
-            "id": PublicationTag.publication_id,
-        }
-    sort_keys = [keys[order], keys["id"]]
+    asked: dict[str, Any] = {f"tag_{place}": tag for place, tag in enumerate(selection.tags)}
+    asked |= {"difficulty": selection.difficulty, "limit": size + 1}
     if cursor is not None:
-        row, last = tuple_(*sort_keys), tuple_(cursor.key, cursor.id)
-        statement = statement.where(row > last if order == "title" else row < last)
-    ordered = [key.asc() if order == "title" else key.desc() for key in sort_keys]
-    rows = session.execute(statement.order_by(*ordered).limit(size + 1)).all()
+        asked |= {"key": cursor.key, "id": cursor.id}
+    rows = session.connection().execute(statement, asked).all()
     following = None
     if len(rows) > size:
         end = rows[size - 1]
@@ -210,6 +212,46 @@ def _by_key(
         next=following,
         total=_total(session, selection),
     )
+
+
+@lru_cache(maxsize=64)
+def _page_of(
+    order: Sort, tags: int, of_difficulty: bool, continued: bool
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement of a page: building it takes longer than running it.
+
+    Its parameters are 'tag_0' and so on, 'difficulty', 'key' and 'id' (those of the
+    last row of the page before) and 'limit'.
+    """
+    paths = [bindparam(f"tag_{place}", type_=String) for place in range(tags)]
+    statement = _columns().where(*_criteria(paths[1:], None))
+    if of_difficulty:
+        wanted = bindparam("difficulty", type_=Publication.difficulty.type)
+        statement = statement.where(Publication.difficulty == wanted)
+    keys: dict[str, InstrumentedAttribute[Any]] = {
+        "recent": Publication.release,
+        "title": Publication.title_key,
+        "id": Publication.id,
+    }
+    if paths:
+        # A tag's own index holds the sort keys: its list needs no sorting.
+        statement = statement.join(
+            PublicationTag, PublicationTag.publication_id == Publication.id
+        ).where(PublicationTag.tag == paths[0])
+        keys = {
+            "recent": PublicationTag.release,
+            "title": PublicationTag.title_key,
+            "id": PublicationTag.publication_id,
+        }
+    sort_keys = [keys[order], keys["id"]]
+    if continued:
+        last = tuple_(
+            *(bindparam(n, type_=k.type) for n, k in zip(("key", "id"), sort_keys, strict=True))
+        )
+        row = tuple_(*sort_keys)
+        statement = statement.where(row > last if order == "title" else row < last)
+    ordered = [key.asc() if order == "title" else key.desc() for key in sort_keys]
+    return statement.order_by(*ordered).limit(bindparam("limit", type_=Integer))
 
 
 def list_deck(
@@ -259,15 +301,17 @@ def _columns() -> Select[*tuple[Any, ...]]:
     )
 
 
-def narrowed(
-    session: Session, ids: Sequence[int], tags: Iterable[str], difficulty: Difficulty | None
-) -> list[int]:
-    """Return those of some publications' ids that have all the tags and the difficulty."""
-    kept = select(Publication.id).where(Publication.id.in_(ids), *_criteria(tags, difficulty))
-    return list(session.scalars(kept))
+def narrowed(ids: Ids, tags: Iterable[str], difficulty: Difficulty | None) -> Select[int]:
+    """Return a select of those of some publications' ids that have all the tags and the difficulty.
+
+    That is one statement with whatever it stands in.
+    """
+    return select(Publication.id).where(Publication.id.in_(ids), *_criteria(tags, difficulty))
 
 
-def _criteria(tags: Iterable[str], difficulty: Difficulty | None) -> list[ColumnElement[bool]]:
+def _criteria(
+    tags: Iterable[str | BindParameter[str]], difficulty: Difficulty | None
+) -> list[ColumnElement[bool]]:
     criteria: list[ColumnElement[bool]] = [
         exists()
         .where(PublicationTag.publication_id == Publication.id, PublicationTag.tag == tag)
@@ -284,14 +328,19 @@ def _total(session: Session, selection: Selection) -> int | None:
     if selection.query or selection.difficulty or len(selection.tags) > 1:
         return None
     if not selection.tags:
-        return session.scalar(select(func.count()).select_from(Publication))
-    return session.scalar(
-        select(PublishedTag.questions).where(PublishedTag.slug == selection.tags[0])
-    )
+        return session.connection().scalar(_ALL)
+    return session.connection().scalar(_WITH_TAG, {"tag": selection.tags[0]})
+
+
+_ALL = select(func.count()).select_from(Publication)
+_WITH_TAG = select(PublishedTag.questions).where(
+    PublishedTag.slug == bindparam("tag", type_=String)
+)
 
 
 def _listed(session: Session, rows: Sequence[Row[Any]]) -> list[Listed]:
-    numbers = latest_corrections(session, [row.uid for row in rows if row.corrections])
+    corrected = [row.uid for row in rows if row.corrections]
+    numbers = latest_corrections(session, corrected) if corrected else {}
     return [
         Listed(
             uid=row.uid,

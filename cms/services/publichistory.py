@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import Integer, String, Text, bindparam, cast, or_, select
 from sqlalchemy.orm import Session
 
 from cms.models import Change, Release
@@ -22,6 +22,20 @@ class PublicChange:
     parts: list[str]
 
 
+# Built once: every page of a question asks it.
+_CHANGES = (
+    select(Change.release, Release.at, Change.what, Change.parts)
+    .join(Release, Release.number == Change.release)
+    .where(
+        Change.uid == bindparam("uid", type_=String),
+        # PostgreSQL does not compare JSON; its text is the same on both databases.
+        or_(Change.what != ChangeKind.refreshed, cast(Change.parts, Text) != "[]"),
+    )
+    .order_by(Change.release.desc(), Change.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+
+
 def question_changes(
     session: Session, uid: str, *, before: int | None = None, limit: int
 ) -> list[PublicChange]:
@@ -29,15 +43,6 @@ def question_changes(
 
     Those that only wrote its row anew, and nothing that readers see, are left out.
     """
-    # PostgreSQL does not compare JSON; its text is the same on both databases.
-    seen = or_(Change.what != ChangeKind.refreshed, cast(Change.parts, Text) != "[]")
-    statement = (
-        select(Change.release, Release.at, Change.what, Change.parts)
-        .join(Release, Release.number == Change.release)
-        .where(Change.uid == uid, seen)
-        .order_by(Change.release.desc(), Change.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        statement = statement.where(Change.release < before)
-    return [PublicChange(*row) for row in session.execute(statement)]
+    statement = _CHANGES if before is None else _CHANGES.where(Change.release < before)
+    rows = session.connection().execute(statement, {"uid": uid, "limit": limit})
+    return [PublicChange(*row) for row in rows]

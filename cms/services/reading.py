@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, String, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cms.errors import NotFound
@@ -56,7 +56,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PublicQuestion:
-    """A live question; `document` is its Item as JSON text."""
+    """A live question; `document` is its Item as JSON text.
+
+    `release` is the one that last changed its row.
+    """
 
     id: int
     uid: str
@@ -66,6 +69,7 @@ class PublicQuestion:
     tags: list[str]
     rendered: Rendered
     document: str
+    release: int
     updated_at: datetime
 
 
@@ -115,13 +119,27 @@ class Erratum:
     mended_at: datetime | None = None
 
 
+# Every page asks these: building one anew would take longer than running it.
+_BANK = select(ReleaseCounter.number, Release.at).outerjoin(
+    Release, Release.number == ReleaseCounter.number
+)
+_LIVE = select(
+    Publication.id,
+    Publication.uid,
+    Publication.slug,
+    Publication.stem,
+    Publication.difficulty,
+    Publication.tags,
+    Publication.html,
+    Publication.document,
+    Publication.release,
+    Publication.updated_at,
+).where(Publication.slug == bindparam("slug", type_=String))
+
+
 def bank(session: Session) -> Bank:
     """Return the current release."""
-    number, at = session.execute(
-        select(ReleaseCounter.number, Release.at).outerjoin(
-            Release, Release.number == ReleaseCounter.number
-        )
-    ).one()
+    number, at = session.connection().execute(_BANK).one()
     return Bank(number, at)
 
 
@@ -148,19 +166,7 @@ def find_question(session: Session, slug: str) -> PublicQuestion | Withdrawn | M
 
 
 def _live(session: Session, slug: str) -> PublicQuestion | None:
-    row = session.execute(
-        select(
-            Publication.id,
-            Publication.uid,
-            Publication.slug,
-            Publication.stem,
-            Publication.difficulty,
-            Publication.tags,
-            Publication.html,
-            Publication.document,
-            Publication.updated_at,
-        ).where(Publication.slug == slug)
-    ).one_or_none()
+    row = session.connection().execute(_LIVE, {"slug": slug}).one_or_none()
     if row is None:
         return None
     return PublicQuestion(
@@ -172,6 +178,7 @@ def _live(session: Session, slug: str) -> PublicQuestion | None:
         tags=row.tags,
         rendered=_rendered(row.html),
         document=row.document,
+        release=row.release,
         updated_at=row.updated_at,
     )
 
@@ -233,26 +240,27 @@ def find_tag(session: Session, path: str) -> PublicTag | Moved:
     :raises NotFound: when no public question has it
     """
     if len(path) <= SLUG_LIMIT and _PATH.fullmatch(path):
-        if found := _tags(session, PublishedTag.slug == path):
-            return found[0]
-        slug = session.scalar(
-            select(PublishedTag.slug)
-            .join(SlugRedirect, SlugRedirect.uid == PublishedTag.uid)
-            .where(SlugRedirect.what == "tag", SlugRedirect.slug == path)
-        )
+        if row := session.connection().execute(_TAG, {"slug": path}).one_or_none():
+            return PublicTag(*row)
+        slug = session.connection().scalar(_FORMER_TAG, {"slug": path})
         if slug is not None:
             return Moved(slug)
     raise NotFound(f"No public question has the tag “{path[:SLUG_LIMIT]}”.")
 
 
+_TAGS = select(
+    PublishedTag.slug, PublishedTag.name, PublishedTag.description, PublishedTag.questions
+)
+_TAG = _TAGS.where(PublishedTag.slug == bindparam("slug", type_=String))
+_FORMER_TAG = (
+    select(PublishedTag.slug)
+    .join(SlugRedirect, SlugRedirect.uid == PublishedTag.uid)
+    .where(SlugRedirect.what == "tag", SlugRedirect.slug == bindparam("slug", type_=String))
+)
+
+
 def _tags(session: Session, *criteria: ColumnElement[bool]) -> list[PublicTag]:
-    columns = (
-        PublishedTag.slug,
-        PublishedTag.name,
-        PublishedTag.description,
-        PublishedTag.questions,
-    )
-    rows = session.execute(select(*columns).where(*criteria).order_by(PublishedTag.slug))
+    rows = session.execute(_TAGS.where(*criteria).order_by(PublishedTag.slug))
     return [PublicTag(*row) for row in rows]
 
 
@@ -261,12 +269,14 @@ def _tags(session: Session, *criteria: ColumnElement[bool]) -> list[PublicTag]:
 
 def latest_corrections(session: Session, uids: Iterable[str]) -> dict[str, int]:
     """Return the highest correction number of each question, by uid, of those that have one."""
-    rows = session.execute(
-        select(PublishedCorrection.question_uid, func.max(PublishedCorrection.number))
-        .where(PublishedCorrection.question_uid.in_(list(uids)))
-        .group_by(PublishedCorrection.question_uid)
-    )
-    return dict(rows.all())
+    return dict(session.connection().execute(_LATEST, {"uids": list(uids)}).all())
+
+
+_LATEST = (
+    select(PublishedCorrection.question_uid, func.max(PublishedCorrection.number))
+    .where(PublishedCorrection.question_uid.in_(bindparam("uids", expanding=True)))
+    .group_by(PublishedCorrection.question_uid)
+)
 
 
 def errata(session: Session, *, before: int | None = None, limit: int) -> list[Erratum]:

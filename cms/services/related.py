@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, func, literal, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cms.models import Publication, PublicationTag, PublishedTag, SearchWord
 from cms.services import search
@@ -34,48 +45,80 @@ def related(
     What two questions share weighs the more, the fewer others have it. One
     statement reads a bounded number of index entries.
     """
-    shared = [*_of_words(session, stem), *_of_tags(session, tags)]
-    if not shared:
-        return []
-    found = union_all(*shared).subquery()
-    weight = func.sum(found.c.weight)
-    statement = (
-        select(Publication.slug, Publication.stem)
-        .join(found, found.c.id == Publication.id)
-        .where(Publication.id != question_id)
-        .group_by(Publication.id, Publication.slug, Publication.stem)
-        .order_by(weight.desc(), func.abs(Publication.id - question_id), Publication.id)
-        .limit(limit)
-    )
-    return [Neighbour(*row) for row in session.execute(statement)]
-
-
-def _of_words(session: Session, stem: str) -> Iterator[Select[int, int]]:
     wanted = [word for word in words(stem) if word not in _ASKING]
-    rarest = session.execute(
-        select(SearchWord.word, SearchWord.questions)
-        .where(SearchWord.word.in_(wanted), SearchWord.questions > 1)
-        .order_by(SearchWord.questions, SearchWord.word)
+    rarest = session.connection().execute(_RAREST, {"words": wanted, "tags": tags}).all()
+    asked: dict[str, Any] = {"asked": question_id, "limit": limit, "taken": TAKEN}
+    counts = {"word": 0, "tag": 0}
+    for kind, name, count in rarest:
+        place = f"{kind}_{counts[kind]}"
+        asked[place] = search.word_query(session, name) if kind == "word" else name
+        # What it weighs to be among so many.
+        asked[f"{place}_weight"] = round(1000 / (1 + math.log(count)))
+        counts[kind] += 1
+    if not rarest:
+        return []
+    statement = _sharing(session.get_bind().dialect.name, counts["word"], counts["tag"])
+    return [Neighbour(*row) for row in session.connection().execute(statement, asked)]
+
+
+def _rarest_of(
+    kind: str, name: InstrumentedAttribute[str], questions: InstrumentedAttribute[int]
+) -> Select[str, str, int]:
+    """Select those of the names in the parameter '<kind>s' that fewest questions share."""
+    among: BindParameter[str] = bindparam(f"{kind}s", expanding=True)
+    some = (
+        select(name.label("name"), questions.label("questions"))
+        .where(name.in_(among), questions > 1)
+        .order_by(questions, name)
         .limit(LOOKED_AT)
+        .subquery()
     )
-    for word, count in rarest:
-        yield _newest(search.matches(session, Publication, f'"{word}"'), count)
+    return select(literal(kind), some.c.name, some.c.questions)
 
 
-def _of_tags(session: Session, tags: list[str]) -> Iterator[Select[int, int]]:
-    smallest = session.execute(
-        select(PublishedTag.slug, PublishedTag.questions)
-        .where(PublishedTag.slug.in_(tags), PublishedTag.questions > 1)
-        .order_by(PublishedTag.questions, PublishedTag.slug)
-        .limit(LOOKED_AT)
+_RAREST = union_all(
+    _rarest_of("word", SearchWord.word, SearchWord.questions),
+    _rarest_of("tag", PublishedTag.slug, PublishedTag.questions),
+)
+
+
+@cache
+def _sharing(dialect: str, word_count: int, tag_count: int) -> Select[str, str]:
+    """Return the statement for so many words and tags: building it takes longer than running it."""
+    parts = []
+    for place in range(word_count):
+        ids = search.with_word(dialect, Publication, f"word_{place}")
+        newest = ids.order_by(ids.selected_columns[0].desc())
+        parts.append(_weighed(newest, f"word_{place}"))
+    for place in range(tag_count):
+        tagged = select(PublicationTag.publication_id.label("id")).where(
+            PublicationTag.tag == bindparam(f"tag_{place}", type_=String)
+        )
+        # Along the tag's index: sorted by id alone, a tag would be read as a whole.
+        newest = tagged.order_by(
+            PublicationTag.release.desc(), PublicationTag.publication_id.desc()
+        )
+        parts.append(_weighed(newest, f"tag_{place}"))
+    found = union_all(*parts).subquery()
+    asked = bindparam("asked", type_=Integer)
+    weight = func.sum(found.c.weight)
+    best = (
+        select(found.c.id, weight.label("weight"), func.abs(found.c.id - asked).label("apart"))
+        .where(found.c.id != asked)
+        .group_by(found.c.id)
+        .order_by(weight.desc(), func.abs(found.c.id - asked), found.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .subquery()
     )
-    for slug, count in smallest:
-        tagged = select(PublicationTag.publication_id.label("id")).where(PublicationTag.tag == slug)
-        yield _newest(tagged, count)
+    # Rows of questions are long: only those of the best are looked at.
+    return (
+        select(Publication.slug, Publication.stem)
+        .join(best, best.c.id == Publication.id)
+        .order_by(best.c.weight.desc(), best.c.apart, best.c.id)
+    )
 
 
-def _newest(ids: Select[int], count: int) -> Select[int, int]:
-    """Select some of these ids, each with what it weighs to be among so many."""
-    key = ids.selected_columns[0]
-    some = ids.order_by(key.desc()).limit(TAKEN).subquery()
-    return select(some.c.id, literal(round(1000 / (1 + math.log(count)))).label("weight"))
+def _weighed(newest: Select[int], place: str) -> Select[int, int]:
+    """Select some of these ids, each with the weight of what they share."""
+    some = newest.limit(bindparam("taken", type_=Integer)).subquery()
+    return select(some.c.id, bindparam(f"{place}_weight", type_=Integer).label("weight"))

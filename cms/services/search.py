@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Integer,
     Select,
+    String,
     TextClause,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -48,6 +52,19 @@ def matches(
     """
     statement = _matching(session, table, parse(query))
     return statement if within is None else statement.where(_key(session, table).between(*within))
+
+
+def with_word(dialect: str, table: Table, parameter: str) -> Select[int]:
+    """Return a select of the ids whose text has one word, for statements that are built once.
+
+    The parameter of this name holds what `word_query` makes of the word.
+    """
+    return _having(dialect, table, parameter, bindparam(parameter, type_=String))
+
+
+def word_query(session: Session, word: str) -> str:
+    """Return how the database is asked for a word as `SearchWord` has it."""
+    return _written(session.get_bind().dialect.name, [Term((word,), word)])
 
 
 def newest(session: Session, table: Table, query: str, limit: int) -> list[int]:
@@ -172,13 +189,25 @@ def _key(session: Session, table: Table) -> ColumnElement[int]:
 def _matching(session: Session, table: Table, terms: Sequence[Term]) -> Select[int]:
     if not terms:
         return select(table.id).where(literal(False))
-    name, key = table.__tablename__, _key(session, table)
-    if session.get_bind().dialect.name == "sqlite":
-        condition: TextClause = text(f"{name}_search MATCH :terms")
-        statement = select(key.label("id")).select_from(text(f"{name}_search"))
-        return statement.where(condition.bindparams(terms=_fts5(terms)))
-    condition = text(f"{name}.search_vector @@ to_tsquery('simple', :terms)")
-    return select(key).where(condition.bindparams(terms=_tsquery(terms)))
+    dialect = session.get_bind().dialect.name
+    # A parameter of its own: by its mere name, several in a statement would be one.
+    sought = bindparam("terms", _written(dialect, terms), String, unique=True)
+    return _having(dialect, table, "terms", sought)
+
+
+def _having(dialect: str, table: Table, name: str, sought: BindParameter[str]) -> Select[int]:
+    """Return a select of the ids whose text has what the parameter holds, as `_written`."""
+    if dialect == "sqlite":
+        index = f"{table.__tablename__}_search"
+        condition: TextClause = text(f"{index} MATCH :{name}")
+        statement = select(literal_column("rowid", Integer).label("id")).select_from(text(index))
+        return statement.where(condition.bindparams(sought))
+    condition = text(f"{table.__tablename__}.search_vector @@ to_tsquery('simple', :{name})")
+    return select(table.__table__.c.id).where(condition.bindparams(sought))
+
+
+def _written(dialect: str, terms: Sequence[Term]) -> str:
+    return _fts5(terms) if dialect == "sqlite" else _tsquery(terms)
 
 
 def _fts5(terms: Sequence[Term]) -> str:

@@ -83,6 +83,8 @@ def snippet(document: str, terms: Sequence[Term]) -> list[Piece]:
 
 def highlighted(html: str, terms: Sequence[Term]) -> str:
     """Return our own inline HTML (a rendered stem) with the words looked for in `mark`."""
+    if not terms:
+        return html
     pieces = []
     for piece in _TAGS.split(html):
         if piece.startswith("<"):

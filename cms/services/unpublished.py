@@ -45,6 +45,7 @@ def as_public(session: Session, question: Question) -> tuple[PublicQuestion, set
             shown_images(session, names_in(item), DESK),
         ),
         document="",
+        release=0,
         updated_at=question.updated_at,
     )
     return public, unnumbered

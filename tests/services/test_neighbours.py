@@ -14,7 +14,14 @@ from tests.factories import AT, make_published
 
 def way(session: Session, question: Question, deck: str = "", tag: str = "") -> Way | None:
     publication = session.query(Publication).filter_by(uid=question.uid).one()
-    return way_through(session, publication.id, deck=deck, tag=tag, tags=publication.tags)
+    return way_through(
+        session,
+        publication.id,
+        publication.release,
+        deck=deck,
+        tag=tag,
+        tags=publication.tags,
+    )
 
 
 def slugs(found: Way | None) -> tuple[str | None, str | None]:

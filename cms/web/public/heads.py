@@ -18,7 +18,7 @@ DESCRIPTION_LIMIT = 160
 ATOM = "application/atom+xml"
 
 # Inside of a script element these would end it, or begin a comment. As data they read the same.
-_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,10 @@ class PageHead:
         """The nodes as JSON-LD, safe inside of a script element."""
         graph = {"@context": "https://schema.org", "@graph": list(self.data)}
         text = msgspec.json.encode(graph).decode()
-        return Markup(text.translate(_ESCAPES))  # noqa: S704 (no character of markup is left)
+        # Ten times as fast as `translate`, which looks up every character.
+        for character, escape in _ESCAPES.items():
+            text = text.replace(character, escape)
+        return Markup(text)  # noqa: S704 (no character of markup is left)
 
     def links(self) -> Iterator[str]:
         """Yield the values of the `Link` header (RFC 8288)."""

@@ -130,6 +130,7 @@ def question(session: Session, slug: str) -> ResponseReturnValue:
         way=neighbours.way_through(
             session,
             found.id,
+            found.release,
             deck=request.args.get("deck"),
             tag=request.args.get("tag"),
             tags=found.tags,
