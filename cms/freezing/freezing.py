@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from cms.errors import CmsError, WrongState
+from cms.errors import WrongState
 from cms.freezing.addresses import BEGINNINGS, SEARCH, Addresses, Target
 from cms.freezing.asking import Answer, Site
 from cms.freezing.folders import Record, SiteFolder
@@ -32,18 +32,6 @@ _LOC = re.compile(r"<loc>([^<]*)</loc>")
 
 Tick = Callable[[int, int], object]
 """Told how many files are written, and how many are known."""
-
-
-class PageFailed(CmsError):
-    """The site could not answer an address that it leads to: carries the address and the status."""
-
-    def __init__(self, address: str, status: int) -> None:
-        super().__init__(
-            f"The site answers {address} with status {status}, so that it cannot be frozen. "
-            "Nothing was changed. The server's log says what is wrong there."
-        )
-        self.address = address
-        self.status = status
 
 
 @dataclass(slots=True)
@@ -65,9 +53,8 @@ def freeze(
 
     `engine` is the read-only one. All is read in one transaction, so that it is of one release.
 
-    :raises WrongState: when nothing is published
+    :raises WrongState: when nothing is published, or the site fails
     :raises InvalidInput: when the folder holds something else, or cannot be written
-    :raises PageFailed: when the site fails
     """
     with SiteFolder(path) as folder, engine.connect() as snapshot, snapshot.begin():
         with Session(snapshot) as session:
@@ -154,7 +141,10 @@ class _Freezer:
                 self._forget(target)
                 return
             if answer.status not in {200, 301, 410}:
-                raise PageFailed(target.ask, answer.status)
+                raise WrongState(
+                    f"The site answers {target.ask} with status {answer.status}, so that it "
+                    "cannot be frozen. Nothing was changed. The log above says what is wrong there."
+                )
             self._keep(target, answer)
         self._tick(self._folder.files, len(self._known))
 

@@ -136,19 +136,18 @@ class Index {
   // The questions that have a word, and those whose stem has it; or one that begins with it.
   async withWord(word, prefix) {
     const found = { all: new Uint8Array((this.count >> 3) + 1), stems: new Uint8Array((this.count >> 3) + 1) };
-    const take = (entry) => {
-      if (!entry) return;
-      join(found.all, bitmap(entry[0], this.count));
-      join(found.stems, bitmap(entry[1], this.count));
+    const take = ([all, stems]) => {
+      join(found.all, bitmap(all, this.count));
+      join(found.stems, bitmap(stems, this.count));
     };
-    const common = prefix && (await this.#piece(this.#place(`${word}*`)))[`${word}*`];
-    if (!prefix || common) {
-      take(prefix ? common : (await this.#piece(this.#place(word)))[word]);
-      return found;
-    }
+    // A word alone, or a beginning that is common enough for an entry of its own.
+    const entry = prefix ? `${word}*` : word;
+    const piece = await this.#piece(this.#place(entry));
+    if (Object.hasOwn(piece, entry)) take(piece[entry]);
+    if (!prefix || Object.hasOwn(piece, entry)) return found;
     for (let place = this.#place(word); place <= this.#place(`${word}\uffff`); place += 1) {
-      for (const [each, entry] of Object.entries(await this.#piece(place))) {
-        if (each.startsWith(word) && !each.endsWith('*')) take(entry);
+      for (const [each, numbers] of Object.entries(await this.#piece(place))) {
+        if (each.startsWith(word) && !each.endsWith('*')) take(numbers);
       }
     }
     return found;
@@ -184,16 +183,18 @@ async function withAll(index, terms, exact) {
   return numbers.sort(([, one], [, other]) => other - one).map(([number]) => number);
 }
 
-// Return what a query finds, the best first. Which words stand side by side is not in the index:
-// of a query that wants it, `check` says whether a question's text has them so.
+// Return what a query finds, the best first: what has just its words and names, then what has
+// longer words. Which words stand side by side is not in the index: what is found is `loose` then,
+// but for the questions that are `sure`.
 export async function find(address, query) {
   const terms = parse(query);
-  if (!terms.length) return { terms, numbers: [], exact: new Set(), index: null, loose: false };
+  if (!terms.length) return { terms, numbers: [], loose: false };
   const index = await new Index(new URL(address, document.baseURI)).open();
   const exact = await withAll(index, terms, true);
   const numbers = [...new Set([...exact, ...await withAll(index, terms, false)])];
   const loose = terms.some((term) => term.words.length > 1 && !(term.quoted && term.name));
-  return { terms, numbers, index, loose, exact: terms.every((term) => term.words.length < 2 || term.name) ? new Set(exact) : new Set() };
+  const sure = new Set(terms.every((term) => term.words.length < 2 || term.name) ? exact : []);
+  return { terms, numbers, index, loose, sure };
 }
 
 // --- what is shown of it ----------------------------------------------------------------------------
@@ -275,11 +276,11 @@ export function stands(card, stem, terms) {
   return terms.every((term) => texts.some((text) => spans(text, [term]).length));
 }
 
-// Yield what was found, from the best on, as far as it holds what was asked for.
+// Yield what was found, from the best on, without what only seemed to have it.
 export async function* each(found, cardOf) {
   for (const number of found.numbers) {
     const shown = await found.index.shown(number);
-    if (found.loose && !found.exact.has(number)) {
+    if (found.loose && !found.sure.has(number)) {
       const card = await cardOf(shown.slug).catch(() => null);
       const stem = document.createElement('template');
       stem.innerHTML = shown.stem;
