@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ from cms.extensions import read_engine
 from cms.freezing.freezing import Frozen, freeze
 
 _DEAD_SHOWN = 20
+_QUESTION = re.compile(r"/questions/(?!study$)[a-z0-9-]+")
 
 
 @click.command("freeze")
@@ -48,8 +51,15 @@ def _say(folder: Path, done: Frozen) -> None:
             "search engines are left out, as they need the site's own address.",
             err=True,
         )
-    dead = sorted(done.dead)
+    dead = list(_by_question(done))
     for page, address in dead[:_DEAD_SHOWN]:
         click.echo(f"no link any more: {page} leads to {address}, where nothing is", err=True)
     if len(dead) > _DEAD_SHOWN:
         click.echo(f"and {len(dead) - _DEAD_SHOWN:,} more such links", err=True)
+
+
+def _by_question(done: Frozen) -> Iterator[tuple[str, str]]:
+    """Yield dead links by the pages of their questions: lists and cards show the same texts."""
+    own = {(page, address) for page, address in done.dead if _QUESTION.fullmatch(page)}
+    told = {address for _, address in own}
+    yield from sorted(own | {each for each in done.dead if each[1] not in told})

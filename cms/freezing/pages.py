@@ -38,7 +38,10 @@ def relinked(html: str, rewrite: Rewrite) -> str:
         if not value or value.startswith("#") or _SCHEME.match(value):
             return found[0]
         address = rewrite(value)
-        return "" if address is None else f' {name}="{begin}{escape(address)}"'
+        if address is None:
+            # An image that is not there shows its words, as it does on the server.
+            return "" if name == "href" else found[0]
+        return f' {name}="{begin}{escape(address)}"'
 
     return _TAG.sub(lambda tag: _LINK.sub(attribute, tag[0]), html)
 

@@ -7,44 +7,56 @@ A beginning of words that fill more than a piece has an entry of its own: a sear
 is still being typed never reads more than two pieces for it.
 
     directory.json   {"questions": n, "pieces": [the first word of each], "documents": size}
-    words-<n>.json   {word: [numbers, numbers of questions whose stem has it]}
+    words-<n>.json   {word: [numbers, those of which it says more, those of which it says most]}
     questions-<n>.json   [[slug, stem as HTML, day, number of its latest correction, difficulty], …]
 
+How much a word says of a question is what BM25 makes of how often it stands in how long a text,
+in three steps: what a search puts first is nearly what SQLite does.
+
 Numbers are written as whichever is shorter: the differences from one to the next in base 36, or
-a bitmap of all questions in base 64 behind a '!'. So a word costs at most a sixth of a byte
-for each question of the bank, however common it is.
+a bitmap of all questions in base 64 behind a '!'. So a word costs at most half a byte for each
+question of the bank, however common it is.
 """
 
 from __future__ import annotations
 
 import base64
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cms.markup import render_inline
 from cms.models import Publication
 from cms.services.chunks import chunks
 from cms.services.reading import latest_corrections
-from cms.services.terms import index_text
 
 PIECE = 60_000  # characters of a piece of the index
 DOCUMENTS = 64  # questions in a file of what results show
 BEGINNING = "*"
 """What stands behind the letters of an entry for all words that begin with them."""
 
+# The parameters of BM25 that SQLite has, and what a word has to reach for each step.
+K1, B = 1.2, 0.75
+LEAST = (0.0, 1.0, 1.5)
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+Index = dict[str, "tuple[array[int], array[int], array[int]]"]
+"""The numbers of the questions that have a word, by how much it says of them at least."""
+Entry = list[str]
+"""The same for one word, as written."""
 
 
 def index_files(session: Session) -> Iterator[tuple[str, bytes]]:
     """Yield the names and bytes of the files of the index, the same for the same release."""
-    found: dict[str, array[int]] = {}
-    in_stems: dict[str, array[int]] = {}
+    index: Index = {}
     count = 0
+    average = session.scalar(select(func.avg(func.length(Publication.search_text)))) or 1
     ids = session.scalars(select(Publication.id).order_by(Publication.id)).all()
     for number, some in enumerate(chunks(ids, DOCUMENTS)):
         rows = session.execute(
@@ -62,8 +74,7 @@ def index_files(session: Session) -> Iterator[tuple[str, bytes]]:
         ).all()
         corrected = latest_corrections(session, [row.uid for row in rows if row.corrections])
         for row in rows:
-            _enter(found, set(row.search_text.split()), count)
-            _enter(in_stems, set(index_text([row.stem]).split()), count)
+            _enter(index, row.search_text, len(row.search_text) / float(average), count)
             count += 1
         shown = [
             (
@@ -76,39 +87,36 @@ def index_files(session: Session) -> Iterator[tuple[str, bytes]]:
             for row in rows
         ]
         yield f"questions-{number}.json", msgspec.json.encode(shown)
-    beginnings = []
-    for number, (first, piece) in enumerate(_pieces(found, in_stems, count)):
-        beginnings.append(first)
+    firsts = []
+    for number, (first, piece) in enumerate(_pieces(index, count)):
+        firsts.append(first)
         yield f"words-{number}.json", piece
-    directory = {"questions": count, "pieces": beginnings, "documents": DOCUMENTS}
+    directory = {"questions": count, "pieces": firsts, "documents": DOCUMENTS}
     yield "directory.json", msgspec.json.encode(directory)
 
 
-def _enter(index: dict[str, array[int]], found: set[str], number: int) -> None:
-    for word in found:
-        if word in index:
-            index[word].append(number)
-        else:
-            index[word] = array("I", (number,))
+def _enter(index: Index, text: str, length: float, number: int) -> None:
+    """Enter the words of a text; `length` is how long it is beside the others."""
+    for word, times in Counter(text.split()).items():
+        says = times * (K1 + 1) / (times + K1 * (1 - B + B * length))
+        levels = index.get(word)
+        if levels is None:
+            levels = index[word] = (array("I"), array("I"), array("I"))
+        for level, least in zip(levels, LEAST, strict=True):
+            if says >= least:
+                level.append(number)
 
 
-Entry = tuple[str, str]
-"""The numbers of the questions that have a word, and of those whose stem has it, as written."""
-
-
-def _pieces(
-    found: dict[str, array[int]], in_stems: dict[str, array[int]], count: int
-) -> Iterator[tuple[str, bytes]]:
+def _pieces(index: Index, count: int) -> Iterator[tuple[str, bytes]]:
     """Yield pieces of the index in the order of its words, each with its first word."""
     entries: dict[str, Entry] = {
-        word: (_written(numbers, count), _written(in_stems.get(word, ()), count))
-        for word, numbers in found.items()
+        word: [_written(level, count) for level in levels] for word, levels in index.items()
     }
     for beginning, some in _beginnings(sorted(entries), entries):
-        entries[f"{beginning}{BEGINNING}"] = (
-            _written(_union(found, some), count),
-            _written(_union(in_stems, some), count),
-        )
+        levels = ([index[word][level] for word in some] for level in range(len(LEAST)))
+        entries[f"{beginning}{BEGINNING}"] = [
+            _written(sorted(set().union(*level)), count) for level in levels
+        ]
     piece: dict[str, Entry] = {}
     size = 0
     # Browsers compare strings by UTF-16 units.
@@ -137,12 +145,8 @@ def _beginnings(
         yield from _beginnings(some, entries, length + 1)
 
 
-def _union(index: dict[str, array[int]], some: Sequence[str]) -> list[int]:
-    return sorted(set().union(*(index.get(word, ()) for word in some)))
-
-
 def _size(word: str, entry: Entry) -> int:
-    return len(word.encode()) + len(entry[0]) + len(entry[1]) + len('"":["",""],')
+    return len(word.encode()) + sum(map(len, entry)) + len('"":["","",""],')
 
 
 def _written(numbers: Sequence[int], count: int) -> str:

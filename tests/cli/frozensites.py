@@ -64,7 +64,7 @@ def fill(session: Session) -> None:
     make_published(
         session,
         "How does `url_for` differ from C++?",
-        body=f"Call `url_for`; ask C# and node.js.\n\n![A drawing](/assets/{image.name})\n\n"
+        body=f"Call `url_for`; ask C# and node.js.\n\n![A drawing](asset:{image.name})\n\n"
         "See [views](/questions/views#answer-1), [old](/questions/what-is-a-view), "
         "[none](/questions/nowhere), [the desk](/admin/) and [a list](/questions/?q=cookie).",
         tags=["languages", "flask/page/2"],

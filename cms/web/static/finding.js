@@ -7,6 +7,8 @@ const QUERY_LIMIT = 400; // characters
 const PARTS_LIMIT = 4;
 const SNIPPET = 200; // characters
 const LEAD = 60; // characters of a passage before what was found
+// What a word adds to the weight of a question of which it says at least so much.
+const STEPS = [0.7, 0.55, 0.45];
 
 // --- the words of a query ---------------------------------------------------------------------
 
@@ -133,13 +135,10 @@ class Index {
     return read(new URL(`words-${place}.json`, this.address).href);
   }
 
-  // The questions that have a word, and those whose stem has it; or one that begins with it.
+  // The questions that have a word, or one that begins with it: by how much it says of them at least.
   async withWord(word, prefix) {
-    const found = { all: new Uint8Array((this.count >> 3) + 1), stems: new Uint8Array((this.count >> 3) + 1) };
-    const take = ([all, stems]) => {
-      join(found.all, bitmap(all, this.count));
-      join(found.stems, bitmap(stems, this.count));
-    };
+    const found = STEPS.map(() => new Uint8Array((this.count >> 3) + 1));
+    const take = (levels) => levels.forEach((level, step) => join(found[step], bitmap(level, this.count)));
     // A word alone, or a beginning that is common enough for an entry of its own.
     const entry = prefix ? `${word}*` : word;
     const piece = await this.#piece(this.#place(entry));
@@ -162,7 +161,7 @@ class Index {
   }
 }
 
-// Return the numbers of the questions that have all terms, with a weight: that of words in stems.
+// Return the numbers of the questions that have all terms, those first of which rare words say most.
 async function withAll(index, terms, exact) {
   let found = new Uint8Array((index.count >> 3) + 1).fill(255);
   const weights = [];
@@ -170,15 +169,16 @@ async function withAll(index, terms, exact) {
     const named = term.name && (exact || term.quoted);
     const words = named ? [term.name] : term.words;
     for (const [place, word] of words.entries()) {
-      const { all, stems } = await index.withWord(word, term.prefix && !exact && place === words.length - 1);
-      found = meet(found, all);
-      weights.push([stems, Math.log(1 + index.count / Math.max(1, size(all)))]);
+      const levels = await index.withWord(word, term.prefix && !exact && place === words.length - 1);
+      found = meet(found, levels[0]);
+      const rareness = Math.log(1 + index.count / Math.max(1, size(levels[0])));
+      levels.forEach((level, step) => weights.push([level, rareness * STEPS[step]]));
     }
   }
   const numbers = [];
   for (let number = index.count - 1; number >= 0; number -= 1) {
     if (!has(found, number)) continue;
-    numbers.push([number, weights.reduce((sum, [stems, weight]) => sum + (has(stems, number) ? weight : 0), 0)]);
+    numbers.push([number, weights.reduce((sum, [level, weight]) => sum + (has(level, number) ? weight : 0), 0)]);
   }
   return numbers.sort(([, one], [, other]) => other - one).map(([number]) => number);
 }
