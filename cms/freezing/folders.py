@@ -22,6 +22,15 @@ from cms.errors import InvalidInput
 RECORD = "frozen.json"
 FORMAT = "frozen-question-bank"
 
+_BESIDE = " A new site is made beside the former one: the folder above has to be writable, too."
+HINTS = {
+    errno.EACCES: _BESIDE,
+    errno.EPERM: _BESIDE,
+    errno.EROFS: _BESIDE,
+    errno.ENOENT: " The folder above it is not there: make it first.",
+    errno.EBUSY: " It is replaced as a whole, so it can be no mount point: name a folder in it.",
+}
+
 
 class Record(msgspec.Struct, kw_only=True):
     """What a frozen site says of itself; `entries` are the names at its top."""
@@ -153,9 +162,10 @@ class SiteFolder:
                 "Make room and freeze again: a new site is written in full beside the former one."
             )
         where = error.filename if error.filename is not None else self._shown
+        hint = HINTS.get(error.errno or 0, "")
         return InvalidInput(
             f"{self._shown} cannot be written ({where}: {error.strerror}). "
-            "Nothing was changed there."
+            f"Nothing was changed there.{hint}"
         )
 
 

@@ -27,11 +27,13 @@ NOT_FOUND = "404.html"
 # GitHub Pages would make pages of Markdown files, and leave some files out.
 NO_JEKYLL = ".nojekyll"
 HTML = "text/html"
+# Its page, its history, its data in two formats, and its card.
+OF_A_QUESTION = 5  # files
 
 _LOC = re.compile(r"<loc>([^<]*)</loc>")
 
 Tick = Callable[[int, int], object]
-"""Told how many files are written, and how many are known."""
+"""Told how many files are written, and how many there will be at least."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class _Freezer:
         self._static = Path(app.static_folder or "")
         self._version = cache(self._version_of)
         self._known: set[str] = set()
+        self._expected = OF_A_QUESTION * len(shelf.questions)
         self._waiting: list[Target] = []
 
     def write_pages(self) -> None:
@@ -146,7 +149,7 @@ class _Freezer:
                     "cannot be frozen. Nothing was changed. The log above says what is wrong there."
                 )
             self._keep(target, answer)
-        self._tick(self._folder.files, len(self._known))
+        self._tick(self._folder.files, max(self._expected, len(self._known)))
 
     def _keep(self, target: Target, answer: Answer) -> None:
         if answer.media_type == HTML:

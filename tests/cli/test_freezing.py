@@ -390,7 +390,7 @@ def _has_no_parent(folder: Path) -> None:
         (_holds_notes, "holds something else than a frozen site"),
         (_is_a_file, "is a file. Name a folder"),
         (_has_another_record, "holds something else than a frozen site"),
-        (_has_no_parent, "cannot be written"),
+        (_has_no_parent, "The folder above it is not there: make it first."),
     ],
 )
 def test_a_folder_of_something_else_is_left_alone(
@@ -412,7 +412,8 @@ def test_a_folder_of_something_else_is_left_alone(
     ("number", "words"),
     [
         (errno.ENOSPC, "The disk has no room left for"),
-        (errno.EACCES, "cannot be written"),
+        (errno.EACCES, "the folder above has to be writable, too"),
+        (errno.EBUSY, "it can be no mount point"),
     ],
 )
 def test_a_disk_that_refuses_leaves_the_former_site_as_it_was(
