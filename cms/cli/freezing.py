@@ -53,7 +53,7 @@ def _say(folder: Path, done: Frozen) -> None:
         )
     dead = list(_by_question(done))
     for page, address in dead[:_DEAD_SHOWN]:
-        click.echo(f"no link any more: {page} leads to {address}, where nothing is", err=True)
+        click.echo(f"dead link: {page} leads to {address}, where nothing is", err=True)
     if len(dead) > _DEAD_SHOWN:
         click.echo(f"and {len(dead) - _DEAD_SHOWN:,} more such links", err=True)
 

@@ -103,6 +103,12 @@ class Addresses:
         word = self._tag_pages if folder.startswith("tags/") else CURSORS[found.cursor]
         return replace(found, file=f"{folder}{word}/{number}/{INDEX}", number=number)
 
+    def forget(self, former: str) -> None:
+        """Take out an address of the past that leads nowhere any more."""
+        self.shelf.former.pop(former.removeprefix("/questions/"), None)
+        self.shelf.former_tags.pop(former.removeprefix("/tags/"), None)
+        self._found.cache_clear()
+
     def _find(self, path: str, query: str) -> Target | None:
         try:
             endpoint, values = self._routes.match(unquote(path), method="GET")

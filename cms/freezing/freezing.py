@@ -100,21 +100,29 @@ class _Freezer:
         self._version = cache(self._version_of)
         self._known: set[str] = set()
         self._expected = OF_A_QUESTION * len(shelf.questions)
-        self._waiting: list[Target] = []
+        self._waiting: list[tuple[Target, str]] = []
 
     def write_pages(self) -> None:
+        """Write everything but the index of the search."""
+        # Whether a former address still leads somewhere has to be known before a link to it.
+        for address in list(self._former()):
+            target = self._addresses.target(address)
+            if target is not None and not self._write(target):
+                self._addresses.forget(address)
         for address in self._seeds():
-            self._meet(self._addresses.target(address))
+            self._meet(self._addresses.target(address), address)
             while self._waiting:
-                self._write(self._waiting.pop())
+                target, source = self._waiting.pop()
+                if not self._write(target):
+                    self.dead.add((source, target.ask))
         self._write_not_found()
 
+    def _former(self) -> Iterator[str]:
+        yield from (f"/questions/{slug}" for slug in self._shelf.former)
+        yield from (f"/tags/{path}" for path in self._shelf.former_tags)
+
     def _seeds(self) -> Iterator[str]:
-        """Yield what the shelf lists, former addresses first: one that leads nowhere is none."""
-        for slug in list(self._shelf.former):
-            yield f"/questions/{slug}"
-        for tag in list(self._shelf.former_tags):
-            yield f"/tags/{tag}"
+        """Yield what the shelf lists."""
         yield from ("/", "/robots.txt", "/schema/question-bank-1.json", "/study/interview?seed=1")
         yield from ("/sitemap.xml", "/opensearch.xml", "/study/list", "/questions/study")
         for slug in self._shelf.questions:
@@ -133,23 +141,25 @@ class _Freezer:
         for name in self._shelf.images:
             yield f"/assets/{name}"
 
-    def _meet(self, target: Target | None) -> None:
+    def _meet(self, target: Target | None, source: str) -> None:
         if target is not None and target.file not in self._known:
             self._known.add(target.file)
-            self._waiting.append(target)
+            self._waiting.append((target, source))
 
-    def _write(self, target: Target) -> None:
+    def _write(self, target: Target) -> bool:
+        """Write a file; False where the site has nothing at its address."""
         with self._site.ask(target.ask) as answer:
             if answer.status in {400, 404}:
-                self._forget(target)
-                return
+                return False
             if answer.status not in {200, 301, 410}:
                 raise WrongState(
                     f"The site answers {target.ask} with status {answer.status}, so that it "
                     "cannot be frozen. Nothing was changed. The log above says what is wrong there."
                 )
+            self._known.add(target.file)
             self._keep(target, answer)
         self._tick(self._folder.files, max(self._expected, len(self._known)))
+        return True
 
     def _keep(self, target: Target, answer: Answer) -> None:
         if answer.media_type == HTML:
@@ -161,7 +171,7 @@ class _Freezer:
             body = answer.body
             self._folder.write(target.file, body)
             for address in self._named_in(target, body):
-                self._meet(self._addresses.target(address))
+                self._meet(self._addresses.target(address), target.ask)
 
     def _named_in(self, target: Target, body: bytes) -> Iterator[str]:
         """Yield the addresses of the site that a script, or a sitemap, leads to."""
@@ -186,7 +196,7 @@ class _Freezer:
         if target is None:
             self.dead.add((source.ask, address))
             return None
-        self._meet(target)
+        self._meet(target, source.ask)
         query = self._version(target.file) if path.startswith("/static/") else target.query
         return f"{root}{target.address}" + (f"?{query}" if query else "") + anchor or "./"
 
@@ -194,13 +204,6 @@ class _Freezer:
         """Return what tells a static file from another of its name, whatever build wrote it."""
         data = (self._static / file.removeprefix("static/")).read_bytes()
         return f"v={hashlib.sha256(data).hexdigest()[:12]}"
-
-    def _forget(self, target: Target) -> None:
-        """Take an address out that the shelf or a text names, but where nothing is."""
-        slug = target.ask.rpartition("/")[2]
-        if target.ask == f"/questions/{slug}":
-            self._shelf.former.pop(slug, None)
-        self._shelf.former_tags.pop(target.ask.removeprefix("/tags/"), None)
 
     def _write_not_found(self) -> None:
         """Write the page for every address that no file has: it stands at all of them at once."""

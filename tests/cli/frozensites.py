@@ -67,7 +67,7 @@ def fill(session: Session) -> None:
         body=f"Call `url_for`; ask C# and node.js.\n\n![A drawing](asset:{image.name})\n\n"
         "See [views](/questions/views#answer-1), [old](/questions/what-is-a-view), "
         "[none](/questions/nowhere), [the desk](/admin/) and [a list](/questions/?q=cookie).",
-        tags=["languages", "flask/page/2"],
+        tags=["languages/study", "flask/page/2"],
     )
     publish(session, [moved, odd], by=None, at=AT)
     session.commit()

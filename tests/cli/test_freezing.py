@@ -68,8 +68,8 @@ def frozen(frozen_app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(searchindex, "PIECE", 5_000)
         result = invoke(frozen_app, "freeze", str(folder))
     assert result.exit_code == 0, result.output
-    odd = "no link any more: /questions/how-does-url-for-differ-from-c leads to"
-    assert [line for line in result.stderr.splitlines() if "no link" in line] == [
+    odd = "dead link: /questions/how-does-url-for-differ-from-c leads to"
+    assert [line for line in result.stderr.splitlines() if "dead link" in line] == [
         f"{odd} {address}, where nothing is" for address in ("/admin/", "/questions/nowhere")
     ]
     return folder
@@ -266,6 +266,9 @@ def test_lists_have_all_their_pages_in_order(frozen_app: Flask, frozen: Path) ->
     # A tag whose path is that of a later page keeps its own.
     assert "<h1>2</h1>" in (frozen / "tags/flask/page/2/index.html").read_text()
     assert (frozen / "tags/flask/pages/2/index.html").exists()
+    assert "<h1>Study</h1>" in (frozen / "tags/languages/study/index.html").read_text()
+    cards = (frozen / "questions/study/tag/languages/index.html").read_text()
+    assert 'data-list="../../../../study/list/tag/languages.json"' in cards
 
 
 # --- again, and in what there is -----------------------------------------------------------
