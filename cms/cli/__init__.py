@@ -16,6 +16,7 @@ from cms.cli.accounts import init_command, user_group
 from cms.cli.curation import publish_command, retire_command
 from cms.cli.exchange import export_command, import_command
 from cms.cli.figures import stats_command
+from cms.cli.freezing import freeze_command
 from cms.cli.operations import demo_command, serve_command
 from cms.cli.verifying import verify_command
 from cms.cli.work import work_command
@@ -30,6 +31,7 @@ COMMANDS: tuple[click.Command, ...] = (
     publish_command,
     retire_command,
     verify_command,
+    freeze_command,
     stats_command,
     serve_command,
     demo_command,

@@ -17,6 +17,7 @@ from pathlib import Path
 from flask import Flask, Response, current_app, request, url_for
 from markupsafe import Markup
 
+from cms.freezing import FROZEN
 from cms.markup import plain_inline, render_inline
 from cms.services.snippets import highlighted
 from cms.services.terms import Term
@@ -38,10 +39,12 @@ _TEX = str.maketrans(
 
 
 def init_pages(app: Flask) -> None:
-    """Install the build, `asset()` and the filters that templates use."""
+    """Install the build, and the functions and filters that templates use."""
     app.config["BUILD"] = build_hash(app)
     app.config["BUILT_AT"] = built_at()
-    app.jinja_env.globals.update(site_name=app.config["SITE_NAME"], asset=asset)
+    app.jinja_env.globals.update(
+        site_name=app.config["SITE_NAME"], asset=asset, frozen=frozen, is_addressed=is_addressed
+    )
     for filter_ in (
         *(bibtex, count_of, day, first_line, inline),
         *(marked, moment, plain_inline, versions),
@@ -76,6 +79,16 @@ def _files() -> list[Path]:
 def asset(name: str) -> str:
     """Return the address of a file under static/, with the build in it."""
     return url_for("static", filename=name, v=_build())
+
+
+def frozen() -> bool:
+    """Whether the page is to stand in a file: it leaves out what only a server can answer."""
+    return FROZEN in request.environ
+
+
+def is_addressed() -> bool:
+    """Whether machines can be told absolute addresses: a server knows at least its own host."""
+    return not frozen() or bool(current_app.config["BASE_URL"])
 
 
 def keep_versioned_assets(response: Response) -> Response:

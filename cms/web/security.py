@@ -27,6 +27,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+# What a page can say itself where no server adds headers: all but who may frame it.
+FROZEN_POLICY = CONTENT_SECURITY_POLICY.rpartition("; ")[0]
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -84,6 +86,7 @@ def init_security(app: Flask) -> None:
     Forms are bounded before anything reads them: call it before what checks their tokens.
     """
     app.session_interface = PrivateCookies()
+    app.jinja_env.globals["frozen_policy"] = FROZEN_POLICY
     app.wsgi_app = LocklessReads(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(bound_form)
     app.after_request(add_headers)

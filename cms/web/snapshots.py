@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from flask import Response, current_app, g, make_response
+from flask import Response, current_app, g, make_response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cms.extensions import read_engine
+from cms.freezing import SNAPSHOT
 from cms.services import reading
 from cms.services.reading import Bank
 
@@ -28,7 +29,7 @@ def of_the_shelf(view: View) -> Callable[..., Response]:
 
     @wraps(view)
     def respond(**arguments: Any) -> Response:
-        with Session(read_engine()) as session:
+        with shelf_session() as session:
             g.bank = reading.bank(session)
             response = make_response(view(session, **arguments))
         if response.status_code == 200:
@@ -37,6 +38,11 @@ def of_the_shelf(view: View) -> Callable[..., Response]:
         return response
 
     return respond
+
+
+def shelf_session() -> Session:
+    """Return a session on the shelf: of its own snapshot, or of the one that a freeze holds."""
+    return Session(request.environ.get(SNAPSHOT) or read_engine())
 
 
 def etag(release: int) -> str:

@@ -193,6 +193,14 @@ def test_an_interview_ends_with_the_clock_and_its_misses_are_studied(open_page: 
     page.locator("#card .stem").focus()
     page.clock.fast_forward("02:00")
     page.keyboard.press("Space")
+    answer_shown = page.locator("#card .reveal > div").last
+    expect(answer_shown).to_be_visible()
+    # Who folds the answer and opens it again sees it again.
+    page.locator("#card .reveal > summary").press("Enter")
+    expect(answer_shown).to_be_hidden()
+    page.locator("#card .reveal > summary").press("Enter")
+    expect(answer_shown).to_be_visible()
+    page.locator("#card .stem").focus()
     expect(page.get_by_role("group", name="How did you do?")).to_be_visible()
     page.keyboard.press("1")
     expect(progress(page)).to_have_text("Question 2 of 3")

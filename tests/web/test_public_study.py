@@ -152,14 +152,14 @@ def test_a_tag_that_is_named_study_keeps_its_page(client: FlaskClient, session: 
 # --- what scripts ask for -----------------------------------------------------------------------
 
 
-def test_the_list_names_cards_and_their_revisions_up_to_a_limit(
+def test_the_list_names_cards_with_revision_and_difficulty_up_to_a_limit(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = client.get("/study/list?deck=first").json or {}
     assert [card[1:] for card in found["cards"]] == [
-        [KEPT, 1],
-        ["what-is-a-view", 1],
-        ["what-is-http", 1],
+        [KEPT, 1, "medium"],
+        ["what-is-a-view", 1, "easy"],
+        ["what-is-http", 1, None],
     ]
     assert all(len(card[0]) == 36 for card in found["cards"])
     assert found["more"] is False

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, render_template, request
 
+from cms.web.pages import frozen
 from cms.web.public.heads import PageHead
 from cms.web.snapshots import REVALIDATE, View, of_the_shelf
 
@@ -55,6 +56,14 @@ def text_response(body: str | bytes, media_type: str) -> Response:
 def _revalidate(response: Response) -> Response:
     """Let everything public be kept, errors and redirects too, and be asked for again."""
     response.headers.setdefault("Cache-Control", REVALIDATE)
+    return response
+
+
+@public.after_request
+def _lead_on(response: Response) -> Response:
+    """Make a page of a redirect that is to stand in a file, where no header leads on."""
+    if frozen() and response.status_code == 301:
+        response.set_data(render_template("public/moved.html", address=response.location))
     return response
 
 

@@ -11,6 +11,7 @@ from flask import current_app, g, url_for
 from markupsafe import Markup
 
 from cms.markup import summarize
+from cms.web.pages import is_addressed
 
 # Characters of a description: search engines show no more.
 DESCRIPTION_LIMIT = 160
@@ -78,12 +79,14 @@ def describe(
     The feed of the whole bank is an alternate of every page.
     """
     name = current_app.config["SITE_NAME"]
-    everything = Alternate(url_for("public.feed"), ATOM, f"{name}: changes")
+    alternates = [*alternates, Alternate(url_for("public.feed"), ATOM, f"{name}: changes")]
+    if not is_addressed():
+        alternates = [each for each in alternates if each.media_type != ATOM]
     g.head = PageHead(
         description=summarize(description, DESCRIPTION_LIMIT),
         canonical=canonical,
         kind=kind,
         times=times,
-        alternates=(*alternates, everything),
+        alternates=alternates,
         data=data,
     )

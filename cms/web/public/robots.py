@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from flask import Response, current_app
 from sqlalchemy.orm import Session
 
+from cms.web.pages import frozen, is_addressed
 from cms.web.public import page, route, text_response
 from cms.web.public.addresses import absolute
 from cms.web.public.atom import xml_response
@@ -23,8 +24,17 @@ Disallow: /questions/?
 Disallow: /questions/study?
 Disallow: /questions/suggest?
 Disallow: /study/interview?
-
-Sitemap: {sitemap}
+"""
+FROZEN_ROBOTS = """\
+User-agent: *
+Disallow: /export/bank.
+Disallow: /decks/*.
+Allow: /decks/*/feed.atom
+Disallow: /questions/?
+Disallow: /search/
+Disallow: /study/cards/
+Disallow: /study/list/
+Disallow: /study/interview/draw/
 """
 OPENSEARCH = "http://a9.com/-/spec/opensearch/1.1/"
 OPENSEARCH_TYPE = "application/opensearchdescription+xml"
@@ -34,7 +44,10 @@ SHORT_NAME_LIMIT = 16  # characters, by OpenSearch
 @route("/robots.txt")
 def robots() -> Response:
     """Let robots read everything but the desk, the files and the endless lists of searches."""
-    return text_response(ROBOTS.format(sitemap=absolute("public.sitemap")), "text/plain")
+    text = FROZEN_ROBOTS if frozen() else ROBOTS
+    if is_addressed():
+        text += f"\nSitemap: {absolute('public.sitemap')}\n"
+    return text_response(text, "text/plain")
 
 
 @page("/opensearch.xml")

@@ -114,8 +114,8 @@ def study_questions(session: Session) -> ResponseReturnValue:
 def study_list(session: Session) -> Response:
     """Return which cards a `deck`, or what `q`, `tag` and `difficulty` select, has.
 
-    `cards` are uid, address and revision of at most `LIST_LIMIT` of them, in
-    order; `more` says whether there are others.
+    `cards` are uid, address, revision and difficulty of at most `LIST_LIMIT` of
+    them, in order; `more` says whether there are others.
     """
     if slug := request.args.get("deck"):
         deck = publicdecks.find_deck(session, slug)
@@ -123,7 +123,7 @@ def study_list(session: Session) -> Response:
     else:
         found = listing.list_questions(session, _selection(), size=LIST_LIMIT)
     response = jsonify(
-        cards=[[each.uid, each.slug, each.revision] for each in found.questions],
+        cards=[[each.uid, each.slug, each.revision, each.difficulty] for each in found.questions],
         more=found.next is not None,
     )
     response.headers["X-Robots-Tag"] = "noindex"

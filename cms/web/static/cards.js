@@ -9,12 +9,21 @@ export function takeFrom(list) {
   for (const card of list.querySelectorAll('.flashcard')) held.set(card.dataset.slug, Promise.resolve(card));
 }
 
+// A site that stands in files names them by their kind.
+const ENDING = 'frozen' in document.documentElement.dataset ? '.html' : '';
+
 async function load(base, slug) {
-  const response = await fetch(base + slug);
+  const response = await fetch(`${base}${slug}${ENDING}`);
   if (response.status === 404 || response.status === 410) return gone;
   if (!response.ok) throw new Error(`status ${response.status}`);
   const part = document.createElement('template');
   part.innerHTML = await response.text();
+  // Relative links count from the card's own address, wherever it is put.
+  for (const name of ['href', 'src']) {
+    for (const element of part.content.querySelectorAll(`[${name}]:not([${name}^='#'])`)) {
+      element.setAttribute(name, new URL(element.getAttribute(name), response.url).href);
+    }
+  }
   return part.content.querySelector('.flashcard') ?? gone;
 }
 

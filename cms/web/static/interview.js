@@ -72,12 +72,14 @@ function start() {
 
 // The page has the answer in short; the whole one comes when it is looked at.
 async function complete(reveal) {
+  if (reveal.dataset.whole) return;
   const slug = reveal.closest('.flashcard').dataset.slug;
   try {
     const card = await cardOf(interview.dataset.cards, slug);
     const answer = card.querySelector('.reveal');
     while (reveal.children.length > 1) reveal.lastElementChild.remove();
     reveal.append(...[...answer.children].slice(1));
+    reveal.dataset.whole = 'yes';
     reveal.dispatchEvent(new Event('arrived', { bubbles: true }));
   } catch { /* The short answer stands. */ }
 }

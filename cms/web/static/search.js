@@ -38,8 +38,18 @@ if (box) {
 
 const PAUSE = 120; // milliseconds without a key before the server is asked
 
-for (const [index, input] of document.querySelectorAll('input[data-suggest]').entries()) {
+for (const [index, input] of document.querySelectorAll('input:is([data-suggest], [data-index])').entries()) {
   suggestFor(input, `suggested-${index}`);
+}
+
+// The options for what was typed: the server's, or in a site that stands in files those of its index.
+async function optionsFor(input, query, signal) {
+  if (input.dataset.index) return (await import('./suggesting.js')).suggested(input.dataset.index, query);
+  const answer = await fetch(`${input.dataset.suggest}?q=${encodeURIComponent(query)}`, { signal });
+  if (!answer.ok) return null;
+  const fragment = document.createElement('template');
+  fragment.innerHTML = await answer.text();
+  return fragment.content;
 }
 
 function suggestFor(input, id) {
@@ -102,13 +112,10 @@ function suggestFor(input, id) {
     asked = new AbortController();
     const { signal } = asked;
     try {
-      const answer = await fetch(`${input.dataset.suggest}?q=${encodeURIComponent(query)}`, { signal });
-      if (!answer.ok) return;
-      const fragment = document.createElement('template');
-      fragment.innerHTML = await answer.text();
-      if (signal.aborted) return;
+      const fragment = await optionsFor(input, query, signal);
+      if (!fragment || signal.aborted) return;
       choose(-1);
-      list.replaceChildren(...fragment.content.children);
+      list.replaceChildren(...fragment.children);
       for (const [place, option] of [...list.children].entries()) {
         option.id = `${id}-${place}`;
         option.setAttribute('aria-selected', 'false');
