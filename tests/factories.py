@@ -9,7 +9,14 @@ from typing import Any
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from cms.formats.item import AnswerItem, Content, OptionItem, SourceItem
+from cms.formats.item import (
+    AnswerItem,
+    Content,
+    DeckFilter,
+    DeckItem,
+    OptionItem,
+    SourceItem,
+)
 from cms.models import (
     Asset,
     Base,
@@ -21,10 +28,12 @@ from cms.models import (
     User,
 )
 from cms.services.assets import upload
+from cms.services.content import content_of
 from cms.services.corrections import open_correction
 from cms.services.deciding import accept
-from cms.services.publishing import publish
-from cms.services.questions import create
+from cms.services.decks import save_deck
+from cms.services.publishing import publish, retire
+from cms.services.questions import create, save
 from cms.services.tags import resolve
 from cms.vocabulary import CorrectionKind, Difficulty
 from tests.formats.pictures import DRAWING
@@ -154,6 +163,28 @@ def make_bank(session: Session) -> None:
     make_published(session, tags=["flask/basics"], difficulty=Difficulty.easy)
     make_published(session, "What is HTTP?", body="A protocol.", tags=["http"])
     make_question(session, "A draft?", tags=["secret"])
+
+
+def make_every_public_kind(session: Session) -> None:
+    """Of everything that a public page can show at least one, committed."""
+    make_bank(session)
+    deck = DeckItem(slug="basics", title="Basics", filter=DeckFilter(any=["flask", "http"]))
+    save_deck(session, None, deck, by=None, at=AT)
+    save_deck(session, None, DeckItem(slug="empty", title="Empty"), by=None, at=AT)
+    session.commit()
+    odd = markup_in_every_text(session)
+    wrong, survivor = (
+        make_published(session, stem, tags=["flask"]) for stem in ("Was it wrong?", "Is it right?")
+    )
+    merged = make_published(session, "Is it right again?", tags=["flask"])
+    merged.merged_into = survivor
+    retire(session, [wrong, merged], by=None, at=AT, reason="It <was> wrong & old.")
+    moved = session.scalars(select(Question).filter_by(slug="what-is-a-view")).one()
+    renamed = content_of(moved)
+    renamed.slug = "views"
+    save(session, moved, renamed, seen_version=1, by=None, at=AT)
+    publish(session, [moved, odd], by=None, at=AT)
+    session.commit()
 
 
 def markup_in_every_text(session: Session) -> Question:

@@ -10,16 +10,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Question
-from cms.services.content import content_of
-from cms.services.decks import save_deck
-from cms.services.publishing import publish, retire
-from cms.services.questions import save
-from tests.factories import AT, make_asset, make_bank, make_published, markup_in_every_text
+from tests.factories import make_asset, make_every_public_kind, make_published
 from tests.formats.pictures import DRAWING
 
 
@@ -44,22 +37,7 @@ def served(folder: Path) -> Iterator[str]:
 
 def fill(session: Session) -> None:
     """Publish of everything that a frozen site can show at least one."""
-    make_bank(session)
-    deck = DeckItem(slug="first", title="First steps", filter=DeckFilter(any=["flask", "http"]))
-    save_deck(session, None, deck, by=None, at=AT)
-    save_deck(session, None, DeckItem(slug="empty", title="Empty"), by=None, at=AT)
-    session.commit()
-    odd = markup_in_every_text(session)
-    wrong, survivor = (
-        make_published(session, stem, tags=["flask"]) for stem in ("Was it wrong?", "Is it right?")
-    )
-    merged = make_published(session, "Is it right again?", tags=["flask"])
-    merged.merged_into = survivor
-    retire(session, [wrong, merged], by=None, at=AT, reason="It <was> wrong & old.")
-    moved = session.scalars(select(Question).filter_by(slug="what-is-a-view")).one()
-    content = content_of(moved)
-    content.slug = "views"
-    save(session, moved, content, seen_version=1, by=None, at=AT)
+    make_every_public_kind(session)
     image = make_asset(session, DRAWING, alt="A drawing")
     make_published(
         session,
@@ -69,5 +47,3 @@ def fill(session: Session) -> None:
         "[none](/questions/nowhere), [the desk](/admin/) and [a list](/questions/?q=cookie).",
         tags=["languages/study", "flask/page/2"],
     )
-    publish(session, [moved, odd], by=None, at=AT)
-    session.commit()

@@ -181,7 +181,7 @@ def test_every_kind_of_frozen_page_is_valid_and_says_its_policy(frozen: Path) ->
         *("questions/difficulty/easy/index.html", "questions/views/index.html"),
         *("questions/what-is-a-view/index.html", "questions/was-it-wrong/index.html"),
         *("questions/views/history/index.html", "tags/index.html", "tags/flask/index.html"),
-        *("decks/index.html", "decks/first/index.html", "decks/first/study/index.html"),
+        *("decks/index.html", "decks/basics/index.html", "decks/basics/study/index.html"),
         *("study/index.html", "study/interview/index.html", "study/interview/draw/index.html"),
         *("corrections/index.html", "corrections/1/index.html", "export/index.html"),
     ]
@@ -236,7 +236,7 @@ def test_files_and_data_are_those_of_the_site_byte_for_byte(
     names += ["questions/views.json", "questions/views.md", "corrections/feed.atom"]
     for format in FORMATS.values():
         if format.write is not None:
-            names += (f"{each}.{format.extension}" for each in ("export/bank", "decks/first"))
+            names += (f"{each}.{format.extension}" for each in ("export/bank", "decks/basics"))
     assert len(names) > 20
     for name in names:
         with client.get(f"/{name}") as response:

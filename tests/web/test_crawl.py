@@ -20,21 +20,18 @@ from xml.etree import ElementTree as ET
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from cms.formats.item import DeckFilter, DeckItem
-from cms.models import Base, Question
+from cms.models import Base
 from cms.services import listing
-from cms.services.content import content_of
-from cms.services.decks import save_deck
-from cms.services.publishing import publish, retire
-from cms.services.questions import save
 from cms.web import cache
 from cms.web.public import sitemap
 from tests.conftest import ROOT
-from tests.factories import AT, make_bank, make_published, markup_in_every_text
+from tests.factories import (
+    make_every_public_kind,
+)
 from tests.web.htmlpages import HtmlPage
 from tests.web.vocabulary import faults
 
@@ -62,25 +59,7 @@ def flask_bank(app: Flask, database_url: str) -> None:
 
 @pytest.fixture
 def bank(session: Session) -> None:
-    """Of everything that a page can show at least one."""
-    make_bank(session)
-    deck = DeckItem(slug="basics", title="Basics", filter=DeckFilter(all=["flask"]))
-    save_deck(session, None, deck, by=None, at=AT)
-    save_deck(session, None, DeckItem(slug="empty", title="Empty"), by=None, at=AT)
-    session.commit()
-    odd = markup_in_every_text(session)
-    wrong, survivor = (
-        make_published(session, stem, tags=["flask"]) for stem in ("Was it wrong?", "Is it right?")
-    )
-    merged = make_published(session, "Is it right again?", tags=["flask"])
-    merged.merged_into = survivor
-    retire(session, [wrong, merged], by=None, at=AT, reason="It <was> wrong & old.")
-    moved = session.scalars(select(Question).filter_by(slug="what-is-a-view")).one()
-    content = content_of(moved)
-    content.slug = "views"
-    save(session, moved, content, seen_version=1, by=None, at=AT)
-    publish(session, [moved, odd], by=None, at=AT)
-    session.commit()
+    make_every_public_kind(session)
 
 
 class Crawler:
