@@ -6,6 +6,7 @@ import sys
 from flask.cli import FlaskGroup
 
 from cms import create_app
+from cms.cli import WITHOUT_APP
 from cms.errors import Misconfigured
 
 cli = FlaskGroup(
@@ -15,6 +16,9 @@ cli = FlaskGroup(
     add_version_option=False,
     help="The question bank: every command is a line here.",
 )
+
+for command in WITHOUT_APP:
+    cli.add_command(command)
 
 if __name__ == "__main__":
     try:
