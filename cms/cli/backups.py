@@ -55,6 +55,8 @@ def restore_command(file: Path, yes: bool, safety_copy: Path | None, no_safety_c
     at = datetime.now(UTC)
     copy = None if no_safety_copy else safety_copy or _beside(file, at)
     _require_another_file(file)
+    if copy is not None and copy.exists():
+        raise InvalidInput(f"{copy} is there already. Name another file by --safety-copy.")
     with checked(file, migrations()) as backup:
         with reading():
             _make_tables()
@@ -113,11 +115,15 @@ def _ask(backup: Backup, now: BankFacts, copy: Path | None) -> None:
         click.echo("What is there now is NOT kept.")
     else:
         click.echo(f"What is there now is kept in {copy} first.")
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise InvalidInput(
             "Nothing was changed: there is no terminal to ask for a yes. Give --yes to restore."
         )
     click.confirm("Replace it?", abort=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _say_restored(restored: Restored, backup: Backup) -> None:

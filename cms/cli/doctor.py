@@ -156,7 +156,7 @@ def _secret(settings: Mapping[str, Any], faults: Mapping[str, str], instance: Pa
 
 
 def _database(settings: Mapping[str, Any], instance: Path) -> Iterator[Finding]:
-    url = settings.get("DATABASE_URL") or config.default_database(instance)
+    url = _absolute(settings.get("DATABASE_URL") or config.default_database(instance), instance)
     alembic = Config(MIGRATIONS / "alembic.ini")
     alembic.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(alembic)
@@ -164,9 +164,18 @@ def _database(settings: Mapping[str, Any], instance: Path) -> Iterator[Finding]:
     head = scripts.get_current_head() or ""
     yield from look_at_bank(url, known, head, at=datetime.now(UTC))
     if read_url := settings.get("READ_DATABASE_URL"):
-        yield look_at_replica(read_url, url)
+        yield look_at_replica(_absolute(read_url, instance), url)
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database:
         path = Path(address.database)
         size = path.stat().st_size if path.is_file() else 0
         yield look_at_folder("room for the database", path.absolute().parent, needed=2 * size)
+
+
+def _absolute(url: str, instance: Path) -> str:
+    """Return an address as the application takes it: SQLite's files are below the instance."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return url
+    file = str(instance / address.database)
+    return address.set(database=file).render_as_string(hide_password=False)

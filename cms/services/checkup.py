@@ -30,8 +30,8 @@ CHECK_SECONDS = 10.0
 CONNECT_SECONDS = 5
 LITTLE_SPACE = 50_000_000  # bytes: less is a fault, as it is to /readyz
 SOME_SPACE = 500_000_000  # bytes of kept exports that one server process may have
-# SQLite instructions between two looks at the clock.
-_STEPS = 100_000
+# Pages, or instructions, of SQLite between two looks at the clock.
+_STEPS = 1_000
 
 
 class State(StrEnum):

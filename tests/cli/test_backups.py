@@ -19,11 +19,11 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
-from cms.models import User
+from cms.models import Question, User
 from cms.services import accounts
 from cms.vocabulary import Role
 from tests.conftest import ROOT, SECRET, app_on, empty_bank
@@ -275,6 +275,30 @@ def test_nothing_is_replaced_without_a_yes(run: Run, session: Session, tmp_path:
     assert "What is there now is NOT kept." in unkept.output
     both = run("restore", str(file), "--no-safety-copy", "--safety-copy", "x.db")
     assert "exclude each other" in both.output
+    taken = run("restore", str(file), "--yes", "--safety-copy", str(file))
+    assert "is there already. Name another file by --safety-copy." in taken.output
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", 2), ("y", 1)])
+def test_who_sits_at_a_terminal_is_asked(
+    run: Run,
+    app: Flask,
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    left: int,
+) -> None:
+    file = tmp_path / "bank.db"
+    make_published(session)
+    run("backup", str(file))
+    make_published(session, "Another?")
+    monkeypatch.setattr("cms.cli.backups._is_terminal", lambda: True)
+    words = ["restore", str(file), "--no-safety-copy"]
+    done = app.test_cli_runner().invoke(args=words, input=f"{answer}\n")
+    assert "Replace it? [y/N]" in done.output
+    assert done.exit_code == (0 if answer == "y" else 1)
+    assert session.scalar(select(func.count()).select_from(Question)) == left
 
 
 def test_what_is_replaced_is_kept_and_can_be_brought_back(

@@ -202,6 +202,15 @@ def test_an_sqlite_bank_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     )
 
 
+def test_a_relative_address_is_below_the_instance_as_it_is_to_the_application(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mine.db")
+    rows = found(tmp_path, DATABASE_URL="sqlite:///mine.db", READ_DATABASE_URL="sqlite:///mine.db")
+    assert rows["migrations"].state == "ok"
+    assert rows["read database"].state == "ok"
+
+
 def test_a_damaged_bank_and_what_is_none_are_told_apart(app: Flask, tmp_path: Path) -> None:
     file = tmp_path / "bank.db"
     file.write_text("no database at all, but long enough to look like a header of one")

@@ -7,7 +7,7 @@ writes waits, from before the safety copy is made: nothing that was saved is los
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from cms.errors import WrongState
 from cms.formats.item import Item
 from cms.models import AuditEvent, Base, Job, Question, ReleaseCounter
+from cms.models.engine import BULK_CACHE
 from cms.services.audit import record
 from cms.services.backups import rows
 from cms.services.backups.checking import Backup, BankFacts, facts_of
@@ -30,6 +31,8 @@ from cms.vocabulary import JobState
 
 LOCK_SECONDS = 20
 """How long a restore waits for those who are writing."""
+READERS_MILLISECONDS = 1_000
+"""How long it then waits for readers of the former bank to let go of SQLite's log."""
 # A log-in, a link and a failed log-in belong to their time; who is there now is not known;
 # figures are counted anew.
 NOT_RESTORED = frozenset({"figures", "login_attempt", "login_session", "one_time_link", "presence"})
@@ -216,19 +219,21 @@ def _replacing(engine: Engine) -> Iterator[Connection]:
                 _lock(connection)
                 with rows.without_triggers(connection):
                     yield connection
-            # The planner knows nothing yet of what came.
-            with connection.begin():
+            # The planner knows nothing yet of what came; what it learns by itself comes later.
+            with suppress(DBAPIError), connection.begin():
                 connection.exec_driver_sql("ANALYZE")
             return
         driver: Any = connection.connection.driver_connection
         # Deaf inside a transaction. With it on, each deleted row would ask for its children.
         driver.execute("PRAGMA foreign_keys = OFF")
+        driver.execute(f"PRAGMA {BULK_CACHE}")
         try:
             with connection.begin(), rows.without_triggers(connection):
                 yield connection
-            # What readers still need of the log stays in it; else it would stay as large as this.
-            driver.execute("PRAGMA busy_timeout = 1000")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # The log is as large as the bank now, and would stay so. Readers may still need it.
+            with suppress(engine.dialect.loaded_dbapi.Error):
+                driver.execute(f"PRAGMA busy_timeout = {READERS_MILLISECONDS}")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             # It is not as the pool wants its connections.
             connection.invalidate()

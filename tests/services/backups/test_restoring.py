@@ -27,6 +27,7 @@ from cms.models import (
     Withdrawal,
 )
 from cms.services import accounts, logins, publichistory, search
+from cms.services.backups import restoring
 from cms.services.backups.checking import checked
 from cms.services.backups.restoring import restore
 from cms.services.corrections import open_correction
@@ -216,6 +217,22 @@ def test_what_a_deck_lost_and_got_back_is_told(bench: Bench) -> None:
         DeckChangeKind.added: {"Two?"},
         DeckChangeKind.withdrawn: {"Three?"},
     }
+
+
+def test_whoever_began_to_read_reads_on_in_the_bank_that_was(
+    bench: Bench, read_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "READERS_MILLISECONDS", 1)
+    make_published(bench.session, "First?")
+    bench.back_up()
+    make_published(bench.session, "Second?")
+    stems = select(Publication.stem).order_by(Publication.id)
+    assert release_number(read_session) == 2
+    bench.restore()
+    assert read_session.scalars(stems).all() == ["First?", "Second?"]
+    assert release_number(read_session) == 2
+    read_session.rollback()
+    assert (release_number(read_session), read_session.scalars(stems).all()) == (3, ["First?"])
 
 
 # --- what is never used twice ---------------------------------------------------------
