@@ -36,6 +36,13 @@ READERS_MILLISECONDS = 1_000
 # A log-in, a link and a failed log-in belong to their time; who is there now is not known;
 # figures are counted anew.
 NOT_RESTORED = frozenset({"figures", "login_attempt", "login_session", "one_time_link", "presence"})
+# The columns that say which release changed a public row last.
+RELEASED = {
+    "publication": ("release",),
+    "publication_tag": ("release",),
+    "published_correction": ("release",),
+    "published_deck": ("release", "changed_in"),
+}
 _INTERRUPTED = "The bank was replaced by a backup of it while this ran. Nothing was written."
 
 
@@ -77,7 +84,7 @@ def restore(
             for table in tables:
                 if table not in NOT_RESTORED:
                     _take(connection, backup, table, number)
-            rows.go_on_from(connection, memory.ids, rows.numbers_of(backup.connection))
+            rows.go_on_from(connection, rows.numbers_of(backup.connection))
             return _go_on(connection, backup, memory, former, number, replaced, at)
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         raise _refused(error) from error
@@ -88,7 +95,7 @@ def _take(connection: Connection, backup: Backup, table: str, number: int | None
     columns = [column.name for column in Base.metadata.tables[table].columns]
     instead: dict[str, str] = {}
     if number is not None:
-        instead = {name: str(number) for name in _RELEASED.get(table, ())}
+        instead = {name: str(number) for name in RELEASED.get(table, ())}
         if table == "publication":
             driver: Any = backup.connection.connection.driver_connection
             driver.create_function("of_release", 1, _of_release(number), deterministic=True)
@@ -96,15 +103,6 @@ def _take(connection: Connection, backup: Backup, table: str, number: int | None
     rows.put(
         connection, table, columns, rows.read_sqlite(backup.connection, table, columns, instead)
     )
-
-
-# The columns that say which release changed a public row last.
-_RELEASED = {
-    "publication": ("release",),
-    "publication_tag": ("release",),
-    "published_correction": ("release",),
-    "published_deck": ("release", "changed_in"),
-}
 
 
 def _of_release(number: int) -> Callable[[str], str]:
@@ -188,7 +186,6 @@ def _free_jobs(session: Session, memory: _Memory, at: datetime) -> None:
 class _Memory:
     """What has to be known of the replaced bank, besides what was public."""
 
-    ids: dict[str, int]
     jobs: list[dict[str, Any]]
     highest_correction: int
     purged: list[str]
@@ -200,7 +197,6 @@ class _Memory:
         with Session(connection) as session:
             highest = highest_number(session)
         return cls(
-            ids=rows.numbers_of(connection),
             jobs=[dict(row) for row in connection.execute(running).mappings()],
             highest_correction=highest,
             purged=[about.partition(":")[2] for about in connection.scalars(purged)],

@@ -133,12 +133,14 @@ def numbers_of(connection: Connection) -> dict[str, int]:
     return given
 
 
-def go_on_from(connection: Connection, *given: Mapping[str, int]) -> None:
-    """See to it that no table gives an id again that it has, or that is among `given`."""
-    highest: dict[str, int] = {}
-    for each in (*given, numbers_of(connection)):
-        for table, number in each.items():
-            highest[table] = max(number, highest.get(table, 0))
+def go_on_from(connection: Connection, given: Mapping[str, int]) -> None:
+    """See to it that no table gives an id that it has, ever gave, or that is among `given`.
+
+    What a table gave is known although its rows are gone: deleting them does not reset it.
+    """
+    highest = numbers_of(connection)
+    for table, number in given.items():
+        highest[table] = max(number, highest.get(table, 0))
     if connection.dialect.name == "sqlite":
         for table in tables_of(connection):
             if table in highest and _never_reuses(connection, table):

@@ -27,13 +27,13 @@ from tests.conftest import ROOT, SECRET, app_on, empty_bank
 from tests.factories import AT, make_asset, make_bank, make_published, make_question
 from tests.services.backups.bench import TODAY, Bench, exported
 
-COPIES = 4
+COPIES = 3
 
 
 @pytest.fixture
-def bench(app: Flask, session: Session, tmp_path: Path) -> Bench:
+def bench(app: Flask, session: Session, tmp_path: Path, sqlite_template: Path) -> Bench:
     """A bank of its own with a backup's place beside it."""
-    return Bench(app, session, tmp_path)
+    return Bench(app, session, tmp_path, sqlite_template)
 
 
 def everything(file: Path, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:

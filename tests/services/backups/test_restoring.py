@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from cms.errors import NotFound
 from cms.formats.item import DeckFilter, DeckItem
 from cms.models import (
     AuditEvent,
+    Base,
     Change,
     Correction,
     Job,
@@ -46,26 +49,28 @@ from tests.services.backups.bench import LATER, TODAY, Bench, shelf
 
 
 @pytest.fixture
-def bench(app: Flask, session: Session, tmp_path: Path) -> Bench:
+def bench(app: Flask, session: Session, tmp_path: Path, sqlite_template: Path) -> Bench:
     """A bank of its own with a backup's place beside it."""
-    return Bench(app, session, tmp_path)
+    return Bench(app, session, tmp_path, sqlite_template)
 
 
 def held_by(document: dict[str, Any]) -> dict[str, Any]:
     return {question["uid"]: question for question in document["questions"]}
 
 
+Held = tuple[int, dict[str, Any], dict[str, Any]]
+"""The release, the selection and the document of an export."""
 SELECTIONS: list[dict[str, Any]] = [{}, {"tags": ("flask",)}, {"deck": "first"}]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [7])
 def test_subscribers_of_any_release_come_to_what_the_restored_bank_holds(
     bench: Bench, seed: int
 ) -> None:
     """Both of the timeline that was replaced and of the one that was restored."""
     chance = random.Random(seed)
     session = bench.session
-    held: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
+    held: list[Held] = []
     questions = [make_question(session, f"Question {n}?", tags=["flask"]) for n in range(4)]
     flask = [tag.uid for tag in questions[0].tags]
     publish(session, questions[:2], by=None, at=AT)
@@ -73,6 +78,12 @@ def test_subscribers_of_any_release_come_to_what_the_restored_bank_holds(
     first = DeckItem(slug="first", title="First", filter=filter, questions=[questions[3].uid])
     save_deck(session, None, first, by=None, at=AT)
     session.commit()
+
+    def everything() -> Iterator[Held]:
+        """What a subscriber of each selection holds now, if there is such a thing."""
+        for selection in SELECTIONS:
+            with suppress(NotFound):
+                yield release_number(session), selection, shelf(session, **selection)
 
     def walk(steps: int, name: str) -> None:
         for step in range(steps):
@@ -95,25 +106,24 @@ def test_subscribers_of_any_release_come_to_what_the_restored_bank_holds(
             else:
                 bench.save(question, context=f"{kind}", tags=chance.choice([[], flask]))
             session.commit()
-            for selection in SELECTIONS:
-                try:
-                    held.append((release_number(session), selection, shelf(session, **selection)))
-                except NotFound:
-                    continue
+            held.extend(everything())
 
     walk(8, "Early")
     bench.back_up()
     walk(12, "Late")
     before = release_number(session)
     assert bench.restore().release == before + 1 == release_number(session)
-    full = [shelf(session, **selection) for selection in SELECTIONS]
+    now = list(everything())
     for since, selection, document in held:
+        full = [whole for _, asked, whole in now if asked == selection]
+        if not full:
+            continue
         step = shelf(session, **selection, since=since)
         replayed = held_by(document)
         for gone in step["withdrawn"]:
             replayed.pop(gone["uid"], None)
         replayed |= held_by(step)
-        assert replayed == held_by(full[SELECTIONS.index(selection)]), (since, selection)
+        assert replayed == held_by(full[0]), (since, selection)
 
 
 def test_every_question_counts_as_changed_but_keeps_its_date_and_its_words(bench: Bench) -> None:
@@ -182,6 +192,27 @@ def test_addresses_that_were_public_lead_on_or_say_that_they_are_gone(bench: Ben
     assert session.get(Withdrawal, late) is not None
 
 
+def test_what_was_brought_back_since_counts_as_withdrawn_again(bench: Bench) -> None:
+    """Its tombstone is older than what subscribers of the replaced bank have."""
+    session = bench.session
+    question = make_published(session, "Now and then?")
+    gone = make_published(session, "Gone for long?")
+    for each in (question, gone):
+        retire(session, [each], by=None, at=LATER)
+    uid = question.uid
+    bench.back_up()
+    unretire(session, question, by=None, at=LATER)
+    publish(session, [question], by=None, at=LATER)
+    session.commit()
+    since = release_number(session)
+    bench.restore()
+    # What both banks had told of before is not told again.
+    assert shelf(session, since=since)["withdrawn"] == [
+        {"uid": uid, "release": since + 1, "merged_into": None}
+    ]
+    assert session.get_one(Withdrawal, uid).release == since + 1
+
+
 def test_a_withdrawn_question_whose_address_is_taken_gets_another(
     bench: Bench, empty_session: Session
 ) -> None:
@@ -217,6 +248,22 @@ def test_what_a_deck_lost_and_got_back_is_told(bench: Bench) -> None:
         DeckChangeKind.added: {"Two?"},
         DeckChangeKind.withdrawn: {"Three?"},
     }
+
+
+# These say what a release of the past did; a restore adds to them.
+HISTORY = {"bulk_operation", "change", "deck_change", "revision", "withdrawal"}
+
+
+def test_every_column_that_names_the_release_of_a_public_row_is_known() -> None:
+    found = {
+        (table.name, column.name)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.name in {"release", "changed_in"} and table.name not in HISTORY
+    }
+    known = {(table, name) for table, names in restoring.RELEASED.items() for name in names}
+    assert found == known
+    assert set(Base.metadata.tables) >= restoring.NOT_RESTORED
 
 
 def test_whoever_began_to_read_reads_on_in_the_bank_that_was(
