@@ -25,7 +25,7 @@ from cms.services.backups.restoring import NOT_RESTORED, restore
 from cms.services.purging import purge
 from tests.conftest import ROOT, SECRET, app_on, empty_bank
 from tests.factories import AT, make_asset, make_bank, make_published, make_question
-from tests.services.backups.bench import TODAY, Bench, exported
+from tests.services.backups.bench import TODAY, Bench, exported, shelf
 
 COPIES = 3
 
@@ -133,10 +133,13 @@ def test_a_bank_goes_from_one_database_to_the_other_and_back_without_losing_a_ro
     assert second == first
 
 
-@pytest.mark.parametrize("revision", ["0005", "0001"])
-def test_a_backup_of_an_earlier_version_is_made_and_brought_up(
-    bench: Bench, app: Flask, revision: str
-) -> None:
+def questions(session: Session) -> list[dict[str, Any]]:
+    """What is public, whatever its release; a text of that version says nothing of options."""
+    return [{"options": []} | each | {"release": None} for each in shelf(session)["questions"]]
+
+
+def test_a_backup_of_an_earlier_version_is_made_and_brought_up(bench: Bench, app: Flask) -> None:
+    revision = "0001"
     make_bank(bench.session)
     bench.session.close()
     with app.app_context():
@@ -144,15 +147,14 @@ def test_a_backup_of_an_earlier_version_is_made_and_brought_up(
         bench.back_up()
         flask_migrate.upgrade()
     # What the earlier version cannot hold is not there any more.
-    before = exported(bench.session)
+    before = questions(bench.session)
     assert check_file(bench.file, bench.migrations) == revision
     was = bench.file.read_bytes()
     with checked(bench.file, bench.migrations) as backup:
         assert backup.made_at == revision
         restore(bench.engine, backup, at=TODAY)
     assert bench.file.read_bytes() == was
-    release = exported(bench.session).replace(b'"release":5', b'"release":4')
-    assert release.count(b'"uid"') == before.count(b'"uid"')
+    assert questions(bench.session) == before
     assert bench.session.scalar(select(Question.stem).order_by(Question.id.desc())) == "A draft?"
 
 

@@ -108,9 +108,9 @@ def test_subscribers_of_any_release_come_to_what_the_restored_bank_holds(
             session.commit()
             held.extend(everything())
 
-    walk(8, "Early")
+    walk(6, "Early")
     bench.back_up()
-    walk(12, "Late")
+    walk(9, "Late")
     before = release_number(session)
     assert bench.restore().release == before + 1 == release_number(session)
     now = list(everything())
