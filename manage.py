@@ -10,6 +10,7 @@ gc.disable()
 from flask.cli import FlaskGroup  # noqa: E402
 
 from cms import create_app  # noqa: E402
+from cms.cli import WITHOUT_APP  # noqa: E402
 from cms.errors import Misconfigured  # noqa: E402
 
 gc.freeze()
@@ -22,6 +23,9 @@ cli = FlaskGroup(
     add_version_option=False,
     help="The question bank: every command is a line here.",
 )
+
+for command in WITHOUT_APP:
+    cli.add_command(command)
 
 if __name__ == "__main__":
     try:

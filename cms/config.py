@@ -4,6 +4,7 @@ docs/operations.md lists every variable with its default and its effect.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,6 +16,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from cms.errors import Misconfigured
+
+# The password of a database's address: a message may end up in somebody's log.
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 # A form carries at most eight answers of 200 kB, their sources and a context.
 MAX_FORM_BYTES = 4_000_000
@@ -106,6 +110,43 @@ READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def environment() -> Mapping[str, str]:
+    """Return the variables of this process."""
+    return os.environ
+
+
+def read_environment(
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings of the environment, and what is wrong with those that cannot work."""
+    settings: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, read in READERS.items():
+        raw = environ.get(f"CMS_{name}")
+        if raw is None or raw == "":
+            continue
+        try:
+            settings[name] = read(raw)
+        except ValueError as error:
+            shown = "that value" if name == "SECRET_KEY" else repr(_PASSWORD.sub(r"\1***@", raw))
+            faults[name] = f"CMS_{name} cannot be {shown}: it has to be {error}."
+    return settings, faults
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the variables that look like settings of ours, and are none."""
+    return sorted(
+        name
+        for name in environ
+        if name.startswith("CMS_") and name.removeprefix("CMS_") not in READERS
+    )
+
+
+def default_database(instance: Path) -> str:
+    """Return the address of the bank where none is named."""
+    return f"sqlite:///{instance / 'bank.db'}"
+
+
 def load(
     instance: Path,
     overrides: Mapping[str, Any] | None = None,
@@ -115,18 +156,12 @@ def load(
 
     :raises Misconfigured: when a variable has a value that cannot work
     """
-    settings = dict(DEFAULTS)
-    for name, read in READERS.items():
-        raw = environ.get(f"CMS_{name}")
-        if raw is None or raw == "":
-            continue
-        try:
-            settings[name] = read(raw)
-        except ValueError as error:
-            shown = "that value" if name == "SECRET_KEY" else repr(raw)
-            raise Misconfigured(f"CMS_{name} cannot be {shown}: it has to be {error}.") from error
+    found, faults = read_environment(environ)
+    for problem in faults.values():
+        raise Misconfigured(problem)
+    settings = {**DEFAULTS, **found}
     settings.update(overrides or {})
-    settings.setdefault("DATABASE_URL", f"sqlite:///{instance / 'bank.db'}")
+    settings.setdefault("DATABASE_URL", default_database(instance))
     if "SECRET_KEY" not in settings:
         settings["SECRET_KEY"] = kept_secret(instance / "secret_key")
     if settings["TRUSTED_HOSTS"] is None:

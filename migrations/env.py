@@ -7,6 +7,8 @@ from flask import current_app
 from search_index import is_search_object
 
 target_db = current_app.extensions["migrate"].db
+# A backup is a file beside the bank, with a history of its own.
+engine = context.config.attributes.get("engine") or target_db.engine
 extra_arguments = current_app.extensions["migrate"].configure_args
 
 
@@ -40,7 +42,7 @@ def run_migrations() -> None:
     a parent deletes the rows of its children that cascade. The pragma is deaf
     inside a transaction, so it goes to the driver's connection beforehand.
     """
-    with target_db.engine.connect() as connection:
+    with engine.connect() as connection:
         on_sqlite = connection.dialect.name == "sqlite"
         driver: Any = connection.connection.dbapi_connection
         if on_sqlite:

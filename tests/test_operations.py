@@ -33,7 +33,9 @@ def commands(
             yield prefix + name, command
 
 
-COMMANDS = dict(commands({command.name or "": command for command in cli.COMMANDS}))
+COMMANDS = dict(
+    commands({command.name or "": command for command in (*cli.COMMANDS, *cli.WITHOUT_APP)})
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,7 +13,9 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from cms.cli.accounts import init_command, user_group
+from cms.cli.backups import backup_command, restore_command
 from cms.cli.curation import publish_command, retire_command
+from cms.cli.doctor import doctor_command
 from cms.cli.exchange import export_command, import_command
 from cms.cli.figures import stats_command
 from cms.cli.freezing import freeze_command
@@ -33,10 +35,15 @@ COMMANDS: tuple[click.Command, ...] = (
     verify_command,
     freeze_command,
     stats_command,
+    backup_command,
+    restore_command,
     serve_command,
     demo_command,
     work_command,
 )
+
+# What is run when nothing else does: it has to start where the application cannot.
+WITHOUT_APP: tuple[click.Command, ...] = (doctor_command,)
 
 
 def init_commands(app: Flask) -> None:

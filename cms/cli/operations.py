@@ -9,17 +9,15 @@ from pathlib import Path
 
 import click
 import flask_migrate
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from flask import current_app
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from sqlalchemy import exists, select
 
 from cms.cli.exchange import import_command
+from cms.cli.migrations import require_head
 from cms.cli.work import worker_beside
-from cms.errors import InvalidInput, WrongState
+from cms.errors import InvalidInput
 from cms.extensions import db
 from cms.models import Question, User
 from cms.services.accounts import add_user, issue_link, redeem
@@ -43,7 +41,7 @@ OTHER_FILES = 1_024  # of the database, of exports on their way, of a worker
 def serve_command(host: str, port: int, workers: int) -> None:
     """Serve the site with a production server, and a worker for its jobs beside it."""
     _require_free(host, port)
-    _require_head()
+    require_head()
     click.echo(f"Serving http://{host}:{port}")
     sys.stdout.flush()
     _serve(host, port, workers)
@@ -83,22 +81,6 @@ def _run(context: click.Context, command: click.Command, **values: object) -> No
     callback: Callable[..., None] | None = command.callback
     assert callback is not None
     context.invoke(command, **values)
-
-
-def _require_head() -> None:
-    """Refuse to serve a database that the code does not fit.
-
-    :raises WrongState: when migrations are missing
-    """
-    config = current_app.extensions["migrate"].migrate.get_config()
-    heads = set(ScriptDirectory.from_config(config).get_heads())
-    with db.engine.connect() as connection:
-        current = set(MigrationContext.configure(connection).get_current_heads())
-    if current != heads:
-        raise WrongState(
-            "The database is not at the newest migration. "
-            "Run `python manage.py db upgrade` (or `init` for a new bank) first."
-        )
 
 
 def _require_free(host: str, port: int) -> None:

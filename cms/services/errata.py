@@ -13,6 +13,9 @@ from cms.models import AuditEvent, Correction, PublishedCorrection, Release
 from cms.services.content import source_items
 from cms.vocabulary import CorrectionStatus
 
+RESTORE = "bank.restore"
+"""The audit's action of a bank that was replaced by a backup."""
+
 
 def public_corrections(session: Session, published: dict[int, int]) -> dict[int, list[Correction]]:
     """Return the errata of questions at their published revisions; number the new ones."""
@@ -32,7 +35,7 @@ def public_corrections(session: Session, published: dict[int, int]) -> dict[int,
     unnumbered = [correction for correction in public if correction.number is None]
     if unnumbered:
         # The release counter's lock makes this the only transaction that gives numbers.
-        for number, correction in enumerate(unnumbered, _highest_number(session) + 1):
+        for number, correction in enumerate(unnumbered, highest_number(session) + 1):
             correction.number = number
         session.flush()
     grouped: dict[int, list[Correction]] = defaultdict(list)
@@ -41,11 +44,12 @@ def public_corrections(session: Session, published: dict[int, int]) -> dict[int,
     return grouped
 
 
-def _highest_number(session: Session) -> int:
-    """Return the highest number that was ever given: those that were purged stay taken."""
+def highest_number(session: Session) -> int:
+    """Return the highest number that was ever given, also to what was purged or replaced."""
     held = session.scalar(select(func.max(Correction.number))) or 0
-    purges = session.scalars(select(AuditEvent.data).where(AuditEvent.action == "question.purge"))
-    gone: list[int] = [data.get("highest_correction", 0) for data in purges]
+    telling = AuditEvent.action.in_(("question.purge", RESTORE))
+    events = session.scalars(select(AuditEvent.data).where(telling))
+    gone: list[int] = [data.get("highest_correction", 0) for data in events]
     return max(held, *gone, 0)
 
 

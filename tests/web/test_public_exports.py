@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from cms import create_app
 from cms.formats import FORMATS
+from cms.web.public import probes
 from tests.conftest import dispose
 from tests.factories import make_bank
 
@@ -131,3 +133,14 @@ def test_a_bank_that_is_not_migrated_is_not_ready(tmp_path: object) -> None:
     assert "does not answer" in (answer.json or {})["database"]
     assert app.test_client().get("/healthz").status_code == 200
     dispose(app)
+
+
+def test_readiness_is_told_where_no_command_looked_at_the_migrations_before(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They import what stands beside them, wherever the server comes from."""
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if "migrations" not in each])
+    for name in ("search_index", "audit_guard"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    probes._head.cache_clear()
+    assert client.get("/readyz").status_code == 200

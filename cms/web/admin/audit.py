@@ -40,6 +40,7 @@ WORDS = {
     "account.logout": "logged out",
     "account.password": "set a new password",
     "account.role": "changed the role of",
+    "bank.restore": "replaced the bank by a backup, in",
     "bulk": "carried out",
     "bulk.undo": "undid",
     "comment.reopen": "opened a thread again on",

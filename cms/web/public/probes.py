@@ -33,7 +33,7 @@ def readyz() -> tuple[dict[str, str], int, dict[str, str]]:
     try:
         with engine.connect() as connection:
             found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        if found != _head(current_app.extensions["migrate"].directory):
+        if found != _head():
             faults["migrations"] = "the database is not at the newest migration: run `db upgrade`"
     except SQLAlchemyError:
         faults["database"] = "the database does not answer, or holds no bank"
@@ -48,5 +48,7 @@ def _disk(engine: Engine) -> str:
 
 
 @functools.cache
-def _head(directory: str) -> str | None:
-    return ScriptDirectory(directory).get_current_head()
+def _head() -> str | None:
+    # By their configuration: migrations import what stands beside them.
+    config = current_app.extensions["migrate"].migrate.get_config()
+    return ScriptDirectory.from_config(config).get_current_head()
