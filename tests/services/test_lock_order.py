@@ -49,7 +49,7 @@ def beside(
         first()
         working = pool.submit(work)
         # Long enough for it to take every lock that it does not wait for.
-        wait([working], timeout=1)
+        wait([working], timeout=0.5)
         then()
         session.commit()
         working.result()
