@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -231,6 +232,24 @@ def test_no_table_keeps_a_word_and_the_address_tells_the_reason(
     for operation in session.scalars(select(BulkOperation)):
         with pytest.raises(WrongState, match=r"changed nothing|undone already"):
             undo_bulk(session, operation, by=admin, at=LATER)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_copy_of_the_bank_keeps_a_word_either(
+    session: Session, admin: User, question: Question, tmp_path: Path
+) -> None:
+    """The full-text index keeps the words of deleted texts, in pages that no row leads to."""
+
+    def copied(name: str) -> bytes:
+        session.commit()
+        with session.get_bind().connect() as connection:
+            driver = connection.connection.driver_connection
+            driver.execute("VACUUM INTO ?", (str(tmp_path / name),))
+        return (tmp_path / name).read_bytes().lower()
+
+    assert MARK.encode() in copied("before.db")
+    purge(session, question, reason="A wish.", by=admin, at=LATER)
+    assert MARK.encode() not in copied("after.db")
 
 
 def test_what_was_retired_or_merged_before_is_purged_too(
