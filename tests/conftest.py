@@ -37,6 +37,7 @@ from cms.extensions import db, read_engine
 from cms.formats.incoming import Upload
 from cms.formats.markdown import MARKDOWN
 from cms.models import Base, User
+from cms.services import accounts
 from cms.vocabulary import Role
 from cms.web.admin.navigation import QUEUE_LENGTHS
 from cms.web.cache import CAPACITY, KeptPages, ResponseCache
@@ -111,6 +112,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED_SEED = ROOT.parent / "shared" / "seed"
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SECRET = "a secret of the test suite, of enough characters"
+PASSWORD = "walnut harbor violin ninety"
 
 
 def new_app(url: str, **settings: Any) -> Flask:
@@ -345,6 +347,19 @@ def session(app: Flask) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def session_beside(app: Flask) -> Iterator[Session]:
+    """A session outside of the app's context, which requests and commands would share with it.
+
+    Rows stay readable after a commit. Whatever else is read begins a transaction,
+    and on SQLite that holds up everyone who writes: end it by `session.rollback()`.
+    """
+    with app.app_context():
+        engine = db.engine
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
 @pytest.fixture
 def empty_session(request: pytest.FixtureRequest, database_url: str) -> Iterator[Session]:
     """A session on a second, empty bank of the same kind."""
@@ -412,5 +427,14 @@ def admin(session: Session) -> User:
 def add_user(session: Session, name: str, role: Role) -> User:
     user = User(name=name, role=role, created_at=NOW)
     session.add(user)
+    session.commit()
+    return user
+
+
+def add_person(session: Session, name: str, role: Role) -> User:
+    """An account that can log in by `PASSWORD`, which costs some time to hash."""
+    at = datetime.now(UTC)
+    user = accounts.add_user(session, name, role, by=None, at=at)
+    accounts.redeem(session, accounts.issue_link(session, user, by=None, at=at), PASSWORD, at=at)
     session.commit()
     return user

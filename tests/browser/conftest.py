@@ -28,12 +28,11 @@ from werkzeug.serving import make_server
 
 from cms.extensions import db
 from cms.models import User
-from cms.services import accounts, logins
+from cms.services import logins
 from cms.vocabulary import Role
 from cms.web.auth import SEEN, TOKEN
-from tests.conftest import dispose, new_app
+from tests.conftest import add_person, dispose, new_app
 
-PASSWORD = "walnut harbor violin ninety"
 CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 ARGUMENTS = [
     "--headless",
@@ -100,13 +99,9 @@ def peopled_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("peopled") / "bank.db"
     shutil.copy(sqlite_template, path)
     app = new_app(f"sqlite:///{path}")
-    now = datetime.now(UTC)
     with app.app_context(), Session(db.engine) as session:
         for name, role in PEOPLE.items():
-            user = accounts.add_user(session, name, role, by=None, at=now)
-            token = accounts.issue_link(session, user, by=None, at=now)
-            accounts.redeem(session, token, PASSWORD, at=now)
-        session.commit()
+            add_person(session, name, role)
     dispose(app)
     return path
 

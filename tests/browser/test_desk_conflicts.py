@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from cms.models import LoginSession, Question
 from cms.services.content import content_of
-from tests.browser.conftest import PASSWORD, Open, Site, faults_of
+from tests.browser.conftest import Open, Site, faults_of
+from tests.conftest import PASSWORD
 from tests.factories import AT, make_question
 from tests.web.pages import reread
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests.conftest import session_beside
 
 Run = Callable[..., Result]
 
@@ -20,3 +23,9 @@ def run(app: Flask) -> Run:
         return runner.invoke(args=list(words))
 
     return invoke
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    with session_beside(app) as session:
+        yield session

@@ -19,10 +19,10 @@ from cms.extensions import db
 from cms.models import AuditEvent, User
 from cms.services import accounts, logins
 from cms.vocabulary import Role
+from tests.conftest import PASSWORD
 
 Run = Callable[..., Result]
 
-PASSWORD = "walnut harbor violin ninety"
 LINK = re.compile(r"^(?P<base>\S+)/account/link/(?P<token>[\w-]{43})$", re.MULTILINE)
 
 

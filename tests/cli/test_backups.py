@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -23,25 +23,14 @@ from sqlalchemy import create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from cms.extensions import db
-from cms.models import Question, User
-from cms.services import accounts
+from cms.models import Question
 from cms.vocabulary import Role
-from tests.conftest import ROOT, SECRET, app_on, empty_bank
-from tests.factories import AT, empty, make_bank, make_published
+from tests.conftest import PASSWORD, ROOT, SECRET, add_person, app_on, empty_bank
+from tests.factories import empty, make_bank, make_published
 from tests.web.pages import fields_of
 
 Run = Callable[..., Result]
-PASSWORD = "walnut harbor violin ninety"
 EXPORTS = ["json", "jsonl", "csv", "md.zip", "apkg"]
-
-
-@pytest.fixture
-def session(app: Flask) -> Iterator[Session]:
-    """A session beside requests and commands, whose context it does not share."""
-    with app.app_context():
-        engine = db.engine
-    with Session(engine, expire_on_commit=False) as session:
-        yield session
 
 
 def log_in(client: FlaskClient, name: str) -> int:
@@ -57,14 +46,6 @@ def exports(client: FlaskClient) -> dict[str, bytes]:
     return {name: response.data for name, response in found.items()}
 
 
-def make_admin(session: Session) -> User:
-    user = accounts.add_user(session, "Ada", Role.admin, by=None, at=AT)
-    token = accounts.issue_link(session, user, by=None, at=AT)
-    accounts.redeem(session, token, PASSWORD, at=AT)
-    session.commit()
-    return user
-
-
 @pytest.mark.each_database
 def test_the_drill(
     app: Flask, client: FlaskClient, run: Run, session: Session, tmp_path: Path
@@ -72,7 +53,7 @@ def test_the_drill(
     """Import and publish, back up, lose everything, restore: the bank is as it was."""
     file = tmp_path / "bank.db"
     assert run("import", str(ROOT / "fixtures" / "flask"), "--publish").exit_code == 0
-    make_admin(session)
+    add_person(session, "Ada", Role.admin)
     assert log_in(client, "Ada") == 200
     before = exports(client)
     made = run("backup", str(file))

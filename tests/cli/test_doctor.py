@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,24 +17,12 @@ from sqlalchemy.orm import Session
 
 from cms.cli.doctor import doctor_command, examine
 from cms.extensions import db
-from cms.models import User
 from cms.services import accounts, checkup
 from cms.services.checkup import Finding, State, look_at_folder, look_at_version
 from cms.services.jobs import enqueue
 from cms.vocabulary import JobState, Role
-from tests.conftest import SECRET
+from tests.conftest import SECRET, add_person
 from tests.factories import AT, make_published
-
-PASSWORD = "walnut harbor violin ninety"
-
-
-@pytest.fixture
-def session(app: Flask) -> Iterator[Session]:
-    """A session beside commands, whose context it does not share."""
-    with app.app_context():
-        engine = db.engine
-    with Session(engine, expire_on_commit=False) as session:
-        yield session
 
 
 def found(instance: Path, **settings: str) -> dict[str, Finding]:
@@ -48,18 +35,11 @@ def states(rows: dict[str, Finding]) -> dict[str, str]:
     return {what: each.state.value for what, each in rows.items() if each.state != State.ok}
 
 
-def make_admin(session: Session) -> User:
-    user = accounts.add_user(session, "Ada", Role.admin, by=None, at=AT)
-    accounts.redeem(session, accounts.issue_link(session, user, by=None, at=AT), PASSWORD, at=AT)
-    session.commit()
-    return user
-
-
 @pytest.mark.each_database
 def test_a_bank_in_order_has_no_fault(
     session: Session, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_admin(session)
+    add_person(session, "Ada", Role.admin)
     make_published(session)
     rows = found(
         tmp_path, DATABASE_URL=database_url, READ_DATABASE_URL=database_url, SECRET_KEY=SECRET
@@ -301,7 +281,7 @@ def test_somebody_has_to_be_able_to_administer(
     assert row().remedy == "Make one: python manage.py user add NAME --role admin"
     accounts.add_user(session, "Grace", Role.admin, by=None, at=AT)
     assert row().remedy == "Make a link that sets one: python manage.py user reset NAME"
-    make_admin(session)
+    add_person(session, "Ada", Role.admin)
     assert row().state == "ok"
 
 

@@ -14,21 +14,18 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cms.models import Question, User
-from cms.services import accounts
 from cms.services.content import revision_content
 from cms.vocabulary import Role
-from tests.conftest import ROOT, SECRET
+from tests.conftest import PASSWORD, ROOT, SECRET, add_person
 from tests.factories import make_published, make_question
 from tests.web.pages import fields_of
 
-PASSWORD = "walnut harbor violin ninety"
 WRITERS = 2
 
 if sys.platform == "win32":
@@ -90,11 +87,7 @@ def server(database_url: str) -> Iterator[Server]:
 
 @pytest.fixture
 def editor(session: Session) -> User:
-    at = datetime.now(UTC)
-    user = accounts.add_user(session, "Edith", Role.editor, by=None, at=at)
-    accounts.redeem(session, accounts.issue_link(session, user, by=None, at=at), PASSWORD, at=at)
-    session.commit()
-    return user
+    return add_person(session, "Edith", Role.editor)
 
 
 def editor_of(id: int) -> str:

@@ -19,10 +19,9 @@ from cms.extensions import db
 from cms.models import AuditEvent, LoginAttempt, LoginSession, OneTimeLink, User
 from cms.services import accounts, logins, passwords
 from cms.vocabulary import Role
-from tests.conftest import sent_statements
+from tests.conftest import PASSWORD, sent_statements
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-PASSWORD = "walnut harbor violin ninety"
 ANOTHER = "seven teapots in the attic"
 HOME = "203.0.113.7"
 

@@ -18,8 +18,7 @@ from cms.models import User
 from cms.services import accounts, logins
 from cms.vocabulary import Role
 from cms.web.auth import SEEN, TOKEN
-
-PASSWORD = "walnut harbor violin ninety"
+from tests.conftest import add_person, session_beside
 
 LogIn = Callable[[FlaskClient, User], None]
 AsRole = Callable[[Role | None], FlaskClient]
@@ -29,14 +28,7 @@ Send = Callable[..., TestResponse]
 
 @pytest.fixture
 def session(app: Flask) -> Iterator[Session]:
-    """A session beside the requests: outside of the app's context, which they would share.
-
-    Rows stay readable after a commit. Whatever else is read begins a transaction,
-    and on SQLite that holds up every request that writes: end it by `session.rollback()`.
-    """
-    with app.app_context():
-        engine = db.engine
-    with Session(engine, expire_on_commit=False) as session:
+    with session_beside(app) as session:
         yield session
 
 
@@ -77,11 +69,7 @@ def as_role(app: Flask, session: Session, log_in: LogIn) -> AsRole:
 @pytest.fixture
 def ada(session: Session) -> User:
     """An administrator whose password is `PASSWORD`."""
-    now = datetime.now(UTC)
-    user = accounts.add_user(session, "Ada", Role.admin, by=None, at=now)
-    accounts.redeem(session, accounts.issue_link(session, user, by=None, at=now), PASSWORD, at=now)
-    session.commit()
-    return user
+    return add_person(session, "Ada", Role.admin)
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from cms.models import LoginAttempt, LoginSession, User, new_uid
 from cms.services import accounts, autosaves
 from cms.vocabulary import Role
 from cms.web.auth import SEEN, safe_next
+from tests.conftest import PASSWORD
 from tests.factories import AT, make_question
 from tests.web.pages import fields_of
 
-PASSWORD = "walnut harbor violin ninety"
 ANOTHER = "seven teapots in the attic"
 
 AsRole = Callable[[Role | None], FlaskClient]
