@@ -15,7 +15,13 @@ from cms.errors import InvalidInput
 from cms.extensions import db
 from cms.models.engine import reading, writing
 from cms.services.backups.backing_up import Written, back_up
-from cms.services.backups.checking import Backup, BankFacts, checked, facts_of
+from cms.services.backups.checking import (
+    Backup,
+    BankFacts,
+    checked,
+    facts_of,
+    is_bank_itself,
+)
 from cms.services.backups.restoring import Restored, restore
 
 
@@ -54,7 +60,8 @@ def restore_command(file: Path, yes: bool, safety_copy: Path | None, no_safety_c
         raise InvalidInput("--safety-copy and --no-safety-copy exclude each other: choose one.")
     at = datetime.now(UTC)
     copy = None if no_safety_copy else safety_copy or _beside(file, at)
-    _require_another_file(file)
+    if is_bank_itself(db.engine, file):
+        raise InvalidInput(f"{file} is the bank itself. Name a backup of it.", field="file")
     if copy is not None and copy.exists():
         raise InvalidInput(f"{copy} is there already. Name another file by --safety-copy.")
     with checked(file, migrations()) as backup:
@@ -77,16 +84,6 @@ def restore_command(file: Path, yes: bool, safety_copy: Path | None, no_safety_c
 
 def _beside(file: Path, at: datetime) -> Path:
     return file.with_name(f"{file.name}.before-{at:%Y%m%dT%H%M%SZ}")
-
-
-def _require_another_file(file: Path) -> None:
-    """Refuse the bank itself.
-
-    :raises InvalidInput: when it is the file
-    """
-    bank = db.engine.url.database if db.engine.dialect.name == "sqlite" else None
-    if bank and file.exists() and Path(bank).exists() and file.samefile(bank):
-        raise InvalidInput(f"{file} is the bank itself. Name a backup of it.", field="file")
 
 
 def _make_tables() -> None:

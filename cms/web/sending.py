@@ -17,7 +17,6 @@ from cms.web.keptfiles import FileReader
 # Drawings have styles of their own.
 IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 
-
 # Of a client that stalls the server holds some pieces: larger ones take more memory, and
 # smaller ones more time.
 _PIECE = 16_384

@@ -157,6 +157,7 @@ def test_what_was_acknowledged_outlives_a_killed_server(
             writer.join()
     if session.get_bind().dialect.name == "sqlite":
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+    session.expire_all()
     for texts, id in zip(acknowledged, ids, strict=True):
         question = session.get_one(Question, id)
         numbers = range(1, question.latest_number + 1)
@@ -211,7 +212,7 @@ def test_a_request_in_flight_is_finished_before_the_server_ends(
     # Somebody else holds the database: the request waits in the middle.
     session.execute(select(Question).where(Question.id == id).with_for_update())
     sending.start()
-    time.sleep(0.5)
+    time.sleep(1)
     server.ask_to_end()
     time.sleep(0.2)
     session.rollback()

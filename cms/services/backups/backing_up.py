@@ -21,6 +21,7 @@ from cms.services.backups.checking import (
     Migrations,
     check_file,
     facts_of,
+    is_bank_itself,
     migration_of,
 )
 
@@ -81,8 +82,7 @@ def _require_place(engine: Engine, file: Path, *, replace: bool) -> None:
 
     :raises InvalidInput: with what to do
     """
-    bank = engine.url.database if engine.dialect.name == "sqlite" else None
-    if bank and file.exists() and Path(bank).exists() and file.samefile(bank):
+    if is_bank_itself(engine, file):
         raise InvalidInput(f"{file} is the bank itself. Name another file.", field="file")
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder. Name a file in it.", field="file")

@@ -86,6 +86,14 @@ def migration_of(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
+def is_bank_itself(engine: Engine, file: Path) -> bool:
+    """Whether a file is the bank of an engine, by whatever name."""
+    if engine.dialect.name != "sqlite":
+        return False
+    bank = Path(engine.url.database or "")
+    return file.exists() and bank.exists() and file.samefile(bank)
+
+
 @contextmanager
 def checked(file: Path, migrations: Migrations) -> Iterator[Backup]:
     """Open a backup, after every check. One of an earlier version is brought up in a copy.
