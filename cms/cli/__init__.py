@@ -24,6 +24,7 @@ from cms.cli.verifying import verify_command
 from cms.cli.work import work_command
 from cms.errors import CmsError
 from cms.extensions import db
+from cms.models.engine import database_words
 
 COMMANDS: tuple[click.Command, ...] = (
     init_command,
@@ -71,9 +72,9 @@ def _one_line_errors(run: Callable[..., Any]) -> Callable[..., Any]:
             db.session.rollback()
             raise click.ClickException(str(error)) from error
         except (OperationalError, ProgrammingError) as error:
-            cause = str(error.orig).strip().partition("\n")[0]
             raise click.ClickException(
-                f"The database cannot be used: {cause}. If it is new or of an older version, "
+                f"The database cannot be used: {database_words(error)}. "
+                "If it is new or of an older version, "
                 "run `python manage.py init` or `python manage.py db upgrade`."
             ) from error
 

@@ -99,6 +99,11 @@ def _configure_sqlite(engine: Engine, *, read_only: bool) -> None:
         connection.exec_driver_sql("BEGIN" if plain else "BEGIN IMMEDIATE")
 
 
+def database_words(error: BaseException) -> str:
+    """Return what the database itself said of an error, in one line."""
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
 def file_engine(path: Path, *, read_only: bool = False) -> Engine:
     """Return an engine on an SQLite file that is no bank at work: a backup, or one in the making.
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cms.models import Job, ReleaseCounter, User
-from cms.models.engine import SQLITE_VERSION, engine_options, file_engine
+from cms.models.engine import SQLITE_VERSION, database_words, engine_options, file_engine
 from cms.services.backups.checking import migration_of
 from cms.services.jobs import LEASE
 from cms.vocabulary import JobState, Role
@@ -88,7 +88,9 @@ def look_at_replica(url: str, bank_url: str) -> Finding:
     try:
         found, newest = (_release(each) for each in (url, bank_url))
     except SQLAlchemyError as error:
-        return fault(what, f"cannot be read: {_cause(error)}", "Look at CMS_READ_DATABASE_URL.")
+        return fault(
+            what, f"cannot be read: {database_words(error)}", "Look at CMS_READ_DATABASE_URL."
+        )
     if found == newest:
         return well(what, f"at release {found}, like the bank")
     return warning(
@@ -179,7 +181,7 @@ def _look_inside(
     except SQLAlchemyError as error:
         yield fault(
             "database",
-            f"{shown} cannot be used: {_cause(error)}",
+            f"{shown} cannot be used: {database_words(error)}",
             "Is it running, and CMS_DATABASE_URL right? A damaged bank is restored from a backup.",
         )
     finally:
@@ -309,7 +311,3 @@ def _span(time: timedelta) -> str:
             count = seconds // size
             return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     raise AssertionError
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", error)).strip().partition("\n")[0]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from cms.errors import InvalidInput, UnreadableFile, WrongState
-from cms.models.engine import file_engine
+from cms.models.engine import database_words, file_engine
 from cms.services.backups import rows
 from cms.services.backups.checking import (
     BankFacts,
@@ -198,7 +198,7 @@ def _no_bank(engine: Engine) -> WrongState:
 
 def _failed(error: BaseException) -> Exception:
     """Return what to tell of an error of SQLite."""
-    words = str(error).strip().partition("\n")[0]
+    words = database_words(error)
     if words.lower() in _NO_ROOM:
         return OSError(errno.ENOSPC, words)
     return WrongState(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cms.errors import UnreadableFile
 from cms.models import AuditEvent, Base, Question, Release, ReleaseCounter, User
-from cms.models.engine import file_engine
+from cms.models.engine import database_words, file_engine
 
 # The first bytes of every SQLite file (https://sqlite.org/fileformat.html).
 _MAGIC = b"SQLite format 3\0"
@@ -202,4 +202,4 @@ def _cause(error: Exception) -> str:
     """Return a database's or the system's own words."""
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else str(error)
-    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+    return database_words(error)

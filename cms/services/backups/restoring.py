@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from cms.errors import WrongState
 from cms.formats.item import Item
 from cms.models import AuditEvent, Base, Job, Question, ReleaseCounter
-from cms.models.engine import BULK_CACHE
+from cms.models.engine import BULK_CACHE, database_words
 from cms.services.audit import record
 from cms.services.backups import rows
 from cms.services.backups.checking import Backup, BankFacts, facts_of
@@ -244,9 +244,8 @@ def _lock(connection: Connection) -> None:
 
 
 def _refused(error: Exception) -> WrongState:
-    cause = getattr(error, "orig", error)
-    words = str(cause).strip().partition("\n")[0]
-    if isinstance(error, OperationalError) and ("lock" in words):
+    words = database_words(error)
+    if isinstance(error, OperationalError) and "lock" in words:
         return WrongState(
             f"Somebody has been writing to the bank for {LOCK_SECONDS} seconds ({words}). "
             "Nothing was changed. Wait for it to end, or stop the server and its worker, "
