@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import os
 import signal
@@ -179,8 +180,8 @@ def _edit(url: str, id: int, kill: int, acknowledged: set[str], killed: threadin
             if browser.post(address, form) == 303:
                 acknowledged.add(body)
             number += 1
-    except (OSError, AssertionError, http.cookiejar.LoadError):
-        # The server is gone, or was in the middle of a page.
+    except (OSError, http.client.HTTPException, AssertionError):
+        # The server is gone, or was in the middle of a page, which then lacks its end.
         assert killed.is_set()
 
 
