@@ -38,6 +38,7 @@ from cms.web.conditions import status_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+EXTENSION = "kept_pages"
 CAPACITY = 32_000_000  # bytes of all kept bodies together
 LARGEST = 500_000  # bytes of one
 # Characters of a query string: a longer one is a search that nobody repeats.
@@ -65,9 +66,11 @@ def init_cache(app: Flask) -> None:
     with app.app_context():
         engine = read_engine()
     look = SqliteLook(engine) if engine.dialect.name == "sqlite" else PolledLook(engine)
-    app.wsgi_app = ResponseCache(  # type: ignore[method-assign]
+    cache = ResponseCache(
         app.wsgi_app, look, app.config["BUILD"], trusted_hosts=app.config["TRUSTED_HOSTS"]
     )
+    app.extensions[EXTENSION] = cache
+    app.wsgi_app = cache  # type: ignore[method-assign]
 
 
 def keepable(path: str) -> bool:

@@ -252,7 +252,7 @@ def test_no_request_breaks_the_public_site_or_changes_the_bank(
     session.rollback()
     before = state_of(session.get_bind())  # type: ignore[arg-type]
     broken, statuses = [], set()
-    for told, builder in strange_requests(app, 600, seed=20261122):
+    for told, builder in strange_requests(app, 600, seed=20261127):
         chunks, status, headers = run_wsgi_app(app, builder.get_environ(), buffered=True)
         body = b"".join(chunks)
         code = int(status[:3])

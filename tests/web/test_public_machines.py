@@ -75,7 +75,7 @@ def page(client: FlaskClient, path: str) -> HtmlPage:
 
 def forget_pages(client: FlaskClient) -> None:
     """Empty the cache: a page of this release would still be what it was."""
-    client.application.wsgi_app.pages = cache.KeptPages(cache.CAPACITY)  # type: ignore[attr-defined]
+    client.application.extensions[cache.EXTENSION].pages = cache.KeptPages(cache.CAPACITY)
 
 
 # --- linked data -----------------------------------------------------------------
