@@ -16,6 +16,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cms.extensions import db
+from cms.models.engine import database_words
 from cms.services.jobs import work_one
 from cms.services.work import GIVEN_UP, HANDLERS, tidy
 
@@ -49,7 +50,8 @@ def work_command(once: bool, beside: int | None) -> None:
         except SQLAlchemyError as error:
             if once:
                 raise
-            click.echo(f"The database cannot be used, trying again: {error}", err=True)
+            words = database_words(error)
+            click.echo(f"The database cannot be used, trying again: {words}", err=True)
             busy = False
         if busy:
             continue
