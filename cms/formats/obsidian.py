@@ -44,7 +44,7 @@ _MARK_BEGINS = "%% Your own notes stand below this line"
 _FRONT = re.compile(r"---\n(?P<yaml>(?:[^\n]*\n)*?)---[ \t]*(?:\n|\Z)")
 _OURS = frozenset({"uid", "source", "difficulty", "tags"})
 _KEY = re.compile(r"(?P<key>[^\s:#][^:\n]*):")
-_SCHEDULE = re.compile(r"<!--SR:[^\n]*-->[^\n]*")
+_SCHEDULE = re.compile(r"<!--SR:[^\n<]*-->[^\n]*")
 _CALLOUT = re.compile(r"> \[!sr\|[^\n]*\n> \Z")
 _BLOCK_ID = re.compile(r" \^[A-Za-z0-9-]+\Z")
 
