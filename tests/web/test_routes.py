@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,8 +34,10 @@ from cms.services import (
 from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
+from tests.conftest import sent_statements
 from tests.factories import AT, content, make_asset, make_published, make_question
 from tests.formats.pictures import DRAWING
+from tests.web.pages import unguarded
 
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
@@ -519,7 +522,7 @@ def test_the_table_knows_every_route_and_no_other(app: Flask) -> None:
 def test_each_role_gets_what_the_table_says(
     app: Flask, session: Session, as_role: AsRole, csrf: Csrf, role: Role | None
 ) -> None:
-    expected, found = {}, {}
+    expected, found, bare, written = {}, {}, [], []
     for endpoint, route in ROUTES.items():
         for method, row in route.outcomes.items():
             values = route.sample(session)
@@ -530,12 +533,38 @@ def test_each_role_gets_what_the_table_says(
                 form["csrf_token"] = csrf(client)
             with app.test_request_context():
                 address = app.url_for(endpoint, **values)
-            with client.open(
-                address, method=method, data=form if method != "GET" else None
-            ) as response:
+            with (
+                sent_statements(session.get_bind()) as sent,
+                client.open(
+                    address, method=method, data=form if method != "GET" else None
+                ) as response,
+            ):
                 found[method, endpoint] = outcome(response, notes(client))
             expected[method, endpoint] = row[ROLES.index(role)]
+            for each in (response, *asked_again(client, address, response)):
+                if unguarded(each):
+                    bare.append((method, endpoint, each.status, *unguarded(each)))
+            if method == "GET":
+                written += [(endpoint, each) for each in sent if not READS.match(each)]
     assert found == expected
+    assert bare == []
+    assert written == []
+
+
+def asked_again(
+    client: FlaskClient, address: str, response: TestResponse
+) -> Iterator[TestResponse]:
+    """Ask by a method that no route takes; for a page that may be kept, and whether it changed."""
+    yield client.open(address, method="BREW")
+    if (etag := response.headers.get("ETag")) and response.status_code == 200:
+        for headers in ({}, {"If-None-Match": etag}):
+            with client.get(address, headers=headers) as again:
+                assert again.status_code == (304 if headers else 200), address
+                yield again
+
+
+# What may be sent to a database for a page that is only looked at.
+READS = re.compile(r"\s*(?:SELECT|WITH|BEGIN|SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK)\b")
 
 
 def outcome(response: TestResponse, said: Sequence[str]) -> Outcome:
