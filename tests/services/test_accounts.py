@@ -420,6 +420,8 @@ def test_no_password_fits_what_is_no_hash(encoded: str | None) -> None:
 
 def test_at_most_four_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     running, most, lock = 0, 0, threading.Lock()
+    # Whoever hashes waits for the others, so that there are as many as there can be.
+    together = threading.Barrier(passwords.AT_ONCE, timeout=20)
 
     class Slow(PasswordHasher):
         def verify(self, hash: str | bytes, password: str | bytes) -> bool:
@@ -427,7 +429,7 @@ def test_at_most_four_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPat
             with lock:
                 running += 1
                 most = max(most, running)
-            time.sleep(0.02)
+            together.wait()
             with lock:
                 running -= 1
             return True
