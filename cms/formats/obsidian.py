@@ -268,7 +268,7 @@ def owned(folder: Upload) -> Owned:
             record = json.loads(decode(archive.read(RECORD)))
             listed = {str(name) for name in record["notes"]}
             images = {str(name) for name in record["images"]}.intersection(archive.names)
-        except (UnreadableFile, ValueError, TypeError, LookupError):
+        except (UnreadableFile, ValueError, TypeError, LookupError, RecursionError):
             return Owned(frozenset(notes), frozenset())
         images.add(RECORD)
     # An image's name is its content: one in the way is the same one.
