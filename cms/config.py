@@ -23,6 +23,10 @@ _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 # A form carries at most eight answers of 200 kB, their sources and a context.
 MAX_FORM_BYTES = 4_000_000
 
+# Where attempts are counted that throttles bound: in the bank, or in the server's one process.
+DATABASE = "database"
+MEMORY = "memory"
+
 DEFAULTS: dict[str, Any] = {
     "SITE_NAME": "Question bank",
     "BASE_URL": "",
@@ -32,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "FOUR_EYES": False,
     "PUBLIC_CORRECTIONS": False,
     "METRICS_TOKEN": "",
+    "RATELIMIT_STORAGE": DATABASE,
     # Forms live as long as the session does: an expired token would cost typed text.
     "WTF_CSRF_TIME_LIMIT": None,
     # Flask-WTF would also ask for a Referer, which the page of a one-use link does not
@@ -98,6 +103,12 @@ def _token(value: str) -> str:
     return value
 
 
+def _attempts(value: str) -> str:
+    if value.lower() not in {DATABASE, MEMORY}:
+        raise ValueError(f"'{DATABASE}' or '{MEMORY}', the places where attempts can be counted")
+    return value.lower()
+
+
 def _name(value: str) -> str:
     if not value.strip() or len(value) > 80:
         raise ValueError("1 to 80 characters")
@@ -115,6 +126,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "FOUR_EYES": _switch,
     "PUBLIC_CORRECTIONS": _switch,
     "METRICS_TOKEN": _token,
+    "RATELIMIT_STORAGE": _attempts,
 }
 # No message shows them.
 SECRETS = frozenset({"SECRET_KEY", "METRICS_TOKEN"})

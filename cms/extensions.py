@@ -7,8 +7,10 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine
 
+from cms.config import MEMORY
 from cms.models import Base
-from cms.models.engine import FOUR_EYES, configure_engine, engine_options
+from cms.models.engine import ATTEMPTS, FOUR_EYES, configure_engine, engine_options
+from cms.services.throttles import MemoryAttempts
 
 READ = "read"
 
@@ -25,7 +27,10 @@ def init_databases(app: Flask) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         **engine_options(url),
-        "execution_options": {FOUR_EYES: app.config["FOUR_EYES"]},
+        "execution_options": {
+            FOUR_EYES: app.config["FOUR_EYES"],
+            ATTEMPTS: MemoryAttempts() if app.config["RATELIMIT_STORAGE"] == MEMORY else None,
+        },
     }
     app.config["SQLALCHEMY_BINDS"] = {READ: {"url": read_url, **engine_options(read_url)}}
     db.init_app(app)

@@ -11,7 +11,7 @@ from itertools import groupby
 from cms.markup import plain_text
 
 # What the sanitizer writes: tags whose attributes stand in double quotes, references, text.
-_PIECES = re.compile(r'(<[^>"]*(?:"[^"]*"[^>"]*)*>)|&#?\w+;|[^<&]+|.', re.DOTALL)
+_PIECES = re.compile(r'(<[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+>)|&#?\w+;|[^<&]+|.', re.DOTALL)
 _INLINE = re.compile(r"</?(?:a|code|em|s|span|strong)\b")
 
 

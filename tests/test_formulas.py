@@ -118,7 +118,7 @@ def test_the_deepest_formula_needs_no_more_than_a_small_stack() -> None:
     "piece", ["$a", "$", r"\$", "$a ", "$$\n", "$x$ ", "$$a ", f"${'+' * 1_990}$ "]
 )
 def test_a_text_full_of_dollars_is_rendered_in_seconds(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     html = render(piece * (RENDER_LIMIT // 4 // len(piece)))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert len(html) < RENDER_LIMIT * 10

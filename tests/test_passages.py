@@ -44,10 +44,10 @@ def test_an_exact_passage_is_not_found_with_other_white_space() -> None:
 
 def test_looking_for_a_passage_takes_time_by_the_texts_length() -> None:
     text = "a" + " " * 100_000 + "b"
-    began = time.perf_counter()
+    began = time.process_time()
     assert find(text * 3, "a c") == []
     assert find("a " * 50_000, "a a a a a c") == []
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def marked(markdown: str, *passages: str, exact: bool = False) -> str:

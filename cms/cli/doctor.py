@@ -78,6 +78,8 @@ def _settings(
             yield _base_url(settings)
         elif name == "TRUSTED_HOSTS" and name in settings:
             yield _trusted_hosts(settings)
+        elif settings.get(name) == config.MEMORY:
+            yield well(variable, "memory: counted in one server process, which forgets at its end")
         elif name in settings:
             yield well(variable, _shown(name, settings[name]))
     for variable in config.unknown_variables(environ):

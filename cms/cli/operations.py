@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import flask_migrate
+from flask import current_app
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -19,8 +20,8 @@ from sqlalchemy import exists, select
 from cms.cli.exchange import import_command
 from cms.cli.migrations import require_head
 from cms.cli.work import worker_beside
-from cms.config import share_counts
-from cms.errors import InvalidInput
+from cms.config import MEMORY, share_counts
+from cms.errors import InvalidInput, Misconfigured
 from cms.extensions import db
 from cms.models import Question, User
 from cms.services.accounts import add_user, issue_link, redeem
@@ -43,6 +44,7 @@ OTHER_FILES = 1_024  # of the database, of exports on their way, of a worker
 @click.option("--workers", default=1, show_default=True, help="Processes.")
 def serve_command(host: str, port: int, workers: int) -> None:
     """Serve the site with a production server, and a worker for its jobs beside it."""
+    _require_shared_count(workers)
     _require_free(host, port)
     require_head()
     click.echo(f"Serving http://{host}:{port}")
@@ -84,6 +86,19 @@ def _run(context: click.Context, command: click.Command, **values: object) -> No
     callback: Callable[..., None] | None = command.callback
     assert callback is not None
     context.invoke(command, **values)
+
+
+def _require_shared_count(workers: int) -> None:
+    """Refuse several processes of which each would count attempts by itself.
+
+    :raises Misconfigured: with what to do instead
+    """
+    if workers > 1 and current_app.config["RATELIMIT_STORAGE"] == MEMORY:
+        raise Misconfigured(
+            f"CMS_RATELIMIT_STORAGE={MEMORY} counts failed log-ins in one process, and --workers "
+            f"{workers} would let {workers} times as many pass. Serve with one worker, or unset "
+            "it: attempts are then counted in the database."
+        )
 
 
 def _require_free(host: str, port: int) -> None:

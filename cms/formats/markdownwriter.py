@@ -31,7 +31,7 @@ _EMPHASIS = {"em": "*", "i": "*", "strong": "**", "b": "**", "s": "~~", "del": "
 _HIGHEST_NUMBER = 999_999_999  # Of an item: CommonMark reads nine digits.
 
 # White space as the renderer has it too: runs are one space, lines have no margin.
-_LINE_ENDS = re.compile(r"[ \t]*+\n[ \t\n]*+")
+_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t\n]*+")
 _SPACES = re.compile(r"[ \t]++")
 # What the first characters of a line make of it, beyond `escape_line_start`: a rule, the
 # line below a table's head, the underline of a heading.

@@ -44,7 +44,7 @@ _MARK_BEGINS = "%% Your own notes stand below this line"
 _FRONT = re.compile(r"---\n(?P<yaml>(?:[^\n]*\n)*?)---[ \t]*(?:\n|\Z)")
 _OURS = frozenset({"uid", "source", "difficulty", "tags"})
 _KEY = re.compile(r"(?P<key>[^\s:#][^:\n]*):")
-_SCHEDULE = re.compile(r"<!--SR:[^\n]*-->[^\n]*")
+_SCHEDULE = re.compile(r"<!--SR:[^\n<]*-->[^\n]*")
 _CALLOUT = re.compile(r"> \[!sr\|[^\n]*\n> \Z")
 _BLOCK_ID = re.compile(r" \^[A-Za-z0-9-]+\Z")
 
@@ -268,7 +268,7 @@ def owned(folder: Upload) -> Owned:
             record = json.loads(decode(archive.read(RECORD)))
             listed = {str(name) for name in record["notes"]}
             images = {str(name) for name in record["images"]}.intersection(archive.names)
-        except (UnreadableFile, ValueError, TypeError, LookupError):
+        except (UnreadableFile, ValueError, TypeError, LookupError, RecursionError):
             return Owned(frozenset(notes), frozenset())
         images.add(RECORD)
     # An image's name is its content: one in the way is the same one.

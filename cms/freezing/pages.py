@@ -17,7 +17,7 @@ _LINK = re.compile(
 _REFRESH = "0; url="
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
 # Modules name the ones that they use: their addresses are relative already.
-_IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*'(\./[\w.-]+)'""")
+_IMPORT = re.compile(r"""(?:from|import)\s*+\(?\s*+'(\./[\w.-]+)'""")
 
 Rewrite = Callable[[str], str | None]
 

@@ -32,6 +32,9 @@ BULK_CACHE = "cache_size = -64000"
 FOUR_EYES = "four_eyes"
 """The execution option of an engine whose bank demands that two people see what is published."""
 
+ATTEMPTS = "attempts"
+"""The execution option of an engine that holds where attempts are counted, if not in its bank."""
+
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 

@@ -18,7 +18,6 @@ from cms.services import throttles
 from cms.services.content import revision_content
 from cms.services.corrections import open_correction
 from cms.services.proposals import find_part, key_of
-from cms.services.questions import lock
 from cms.services.throttles import Limit
 
 HOUR = timedelta(hours=1)
@@ -65,8 +64,8 @@ def report(
     :raises TooManyAttempts: after 5 reports in an hour from this address, or 60 of everybody's
     """
     _refuse_long(session, question, filed)
-    # Whoever counts keeps others from counting, log-ins too: what takes time is waited for before.
-    lock(session, question)
+    correction = open_correction(session, question, **filed, from_reader=True, by=None, at=at)
+    # Whoever counts keeps others from counting, log-ins too, until the transaction ends.
     throttles.count(
         session,
         [
@@ -76,7 +75,7 @@ def report(
         refusal="Too many corrections were sent lately. Yours still stands in the form below.",
         at=at,
     )
-    return open_correction(session, question, **filed, from_reader=True, by=None, at=at)
+    return correction
 
 
 def _refuse_long(session: Session, question: Question, filed: Mapping[str, Any]) -> None:

@@ -17,11 +17,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from cms.errors import InvalidInput
-from cms.models import LoginAttempt, LoginSession, User
+from cms.models import LoginSession, User
 from cms.models.accounts import name_key
+from cms.models.engine import reading
 from cms.services import passwords, throttles
 from cms.services.audit import record
-from cms.services.throttles import Limit
+from cms.services.throttles import Counted, Limit
 from cms.text import normalize_line
 
 FAILURES = 10
@@ -39,14 +40,14 @@ log = logging.getLogger(__name__)
 class Attempt:
     """A log-in that was counted and waits for its password to be checked.
 
-    `user_id` and `password_hash` are None where nobody has the name; `rows` are
-    the keys of what was counted, taken back when the log-in succeeds.
+    `user_id` and `password_hash` are None where nobody has the name; what was
+    `counted` is taken back when the log-in succeeds.
     """
 
     address: str
     user_id: int | None
     password_hash: str | None
-    rows: Sequence[int]
+    counted: Sequence[Counted]
 
 
 def open_attempt(session: Session, name: str, address: str, *, at: datetime) -> Attempt:
@@ -55,17 +56,19 @@ def open_attempt(session: Session, name: str, address: str, *, at: datetime) -> 
     :raises TooManyAttempts: after 10 failures in 5 minutes by this name or from this address
     """
     name = normalize_line(name)
-    counted = [
+    limits = [
         (BY_NAME, _name_subject(name)),
         (BY_ADDRESS, BY_ADDRESS.subject(throttles.address_key(address))),
     ]
-    rows = throttles.count(session, counted, refusal="Too many log-ins failed.", at=at)
-    user = session.scalar(select(User).where(User.name_key == name_key(name)))
+    counted = throttles.count(session, limits, refusal="Too many log-ins failed.", at=at)
+    # Where attempts are not counted in the bank, a wrong guess waits for nobody who writes.
+    with reading():
+        user = session.scalar(select(User).where(User.name_key == name_key(name)))
     return Attempt(
         address,
         user.id if user else None,
         user.password_hash if user else None,
-        rows,
+        counted,
     )
 
 
@@ -96,7 +99,7 @@ def confirm(session: Session, attempt: Attempt, password: str) -> User:
     if user is None or user.disabled_at is not None or user.password_hash != attempt.password_hash:
         log.warning("A log-in from %s failed (account %s).", attempt.address, attempt.user_id)
         raise InvalidInput(WRONG)
-    session.execute(delete(LoginAttempt).where(LoginAttempt.id.in_(attempt.rows)))
+    throttles.take_back(session, attempt.counted)
     return user
 
 
@@ -154,7 +157,7 @@ def end_all_sessions(session: Session, user: User, *, at: datetime) -> None:
 
 def forget_failures(session: Session, user: User) -> None:
     """Lift the throttle of an account's name."""
-    session.execute(delete(LoginAttempt).where(LoginAttempt.subject == _name_subject(user.name)))
+    throttles.lift(session, _name_subject(user.name))
 
 
 def token_hash(token: str) -> str:

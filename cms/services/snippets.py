@@ -29,10 +29,10 @@ LEAD = 60  # characters
 # What `folded` makes one word of stands whole here, too.
 _TOKEN = re.compile(r"\b(?:c\+\+|[cf]#)|(?<!\w)\.net\b|\b\w+\.js\b|[^\W_]+", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
+_ITEM = re.compile(r"\A\s*+(?:[-*+]|\d{1,9}[.)])\s++")
 # Without one of these a paragraph of Markdown reads as it is written.
 _MARKUP = re.compile(r"[\\`*_\[\]<>&#|~!=]")
-_TAGS = re.compile(r"(<[^>]*>)")
+_TAGS = re.compile(r'(<[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+>)')
 
 
 class _Answer(msgspec.Struct):

@@ -134,33 +134,41 @@ Open = Callable[..., Page]
 def open_page(site: Site, browser: Browser) -> Iterator[Open]:
     """Return the empty page of a new browser window, logged in if a name is given.
 
-    `open_page("Edith", scheme="dark", width=390)`; `scripts=False` switches JavaScript off.
-    At the end no window may have seen an error in its console.
+    `open_page("Edith", scheme="dark", width=390)`; `scripts=False` switches JavaScript off, and
+    `policy=False` the Content-Security-Policy. At the end no window with a policy may have seen an
+    error in its console, and none at all one of a script.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def open_(
-        name: str | None = None, *, scheme: str = "light", width: int = 1400, scripts: bool = True
+        name: str | None = None,
+        *,
+        scheme: str = "light",
+        width: int = 1400,
+        scripts: bool = True,
+        policy: bool = True,
     ) -> Page:
         context = browser.new_context(
             base_url=site.url,
             viewport={"width": width, "height": HEIGHT},
             color_scheme=scheme,  # type: ignore[arg-type]
             java_script_enabled=scripts,
+            bypass_csp=not policy,
         )
         contexts.append(context)
         context.add_init_script(_REPORT_VIOLATIONS)
         context.set_default_timeout(10_000)
         page = context.new_page()
-        page.on(
-            "console",
-            lambda message: (
-                errors.append(f"{page.url}: {message.text}")
-                if message.type in {"error", "warning"}
-                else None
-            ),
-        )
+        if policy:
+            page.on(
+                "console",
+                lambda message: (
+                    errors.append(f"{page.url}: {message.text}")
+                    if message.type in {"error", "warning"}
+                    else None
+                ),
+            )
         page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
         if name is not None:
             context.add_cookies([_log_in(site, name)])

@@ -42,13 +42,18 @@ def test_a_bank_in_order_has_no_fault(
     add_person(session, "Ada", Role.admin)
     make_published(session)
     rows = found(
-        tmp_path, DATABASE_URL=database_url, READ_DATABASE_URL=database_url, SECRET_KEY=SECRET
+        tmp_path,
+        DATABASE_URL=database_url,
+        READ_DATABASE_URL=database_url,
+        SECRET_KEY=SECRET,
+        RATELIMIT_STORAGE="Memory",
     )
     assert states(rows) == {}
     assert rows["migrations"].found.endswith("the newest")
     assert rows["accounts"].found == "1 in all, active administrators: 1"
     assert rows["read database"].found == "at release 1, like the bank"
     assert rows["CMS_SECRET_KEY"].found == "set, and long enough"
+    assert rows["CMS_RATELIMIT_STORAGE"].found.startswith("memory: counted in one server process")
     for name, value in {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}.items():
         monkeypatch.setenv(f"CMS_{name}", value)
     done = CliRunner().invoke(doctor_command)
@@ -64,6 +69,7 @@ def test_a_configuration_that_stops_the_start_is_told_row_by_row(
         "DATABASE_URL": "mysql://ada:geheim@db/bank",
         "SECRET_KEY": "short",
         "PROXIES": "two",
+        "RATELIMIT_STORAGE": "redis://localhost",
         "BASE_ULR": "https://bank.example.org",
     }
     rows = found(tmp_path, **wrong)
@@ -71,10 +77,12 @@ def test_a_configuration_that_stops_the_start_is_told_row_by_row(
         "CMS_DATABASE_URL": "fault",
         "CMS_SECRET_KEY": "fault",
         "CMS_PROXIES": "fault",
+        "CMS_RATELIMIT_STORAGE": "fault",
         "CMS_BASE_ULR": "warning",
         "database": "fault",
     }
     assert "it has to be a whole number" in rows["CMS_PROXIES"].found
+    assert "it has to be 'database' or 'memory'" in rows["CMS_RATELIMIT_STORAGE"].found
     assert rows["CMS_BASE_ULR"].remedy == "Is CMS_BASE_URL meant?"
     assert rows["database"].remedy == "Mend CMS_DATABASE_URL first."
     for name, value in wrong.items():

@@ -28,6 +28,7 @@ from tests.factories import make_published, make_question
 from tests.web.pages import fields_of
 
 WRITERS = 2
+PATIENCE = 120  # seconds: what a very busy machine may take, and no server that works
 
 if sys.platform == "win32":
     pytest.skip("processes are killed by POSIX's signals here", allow_module_level=True)
@@ -41,9 +42,12 @@ class Server:
             "CMS_DATABASE_URL": database_url,
             "CMS_SECRET_KEY": SECRET,
         }
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        # Bound for as long as this lives, so that no other program gets the port in between; it
+        # listens to nothing, and so the server may bind the same.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port: int = self._place.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -53,12 +57,13 @@ class Server:
         self._process = subprocess.Popen(
             command, env=self._environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/readyz", timeout=5).read()
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=PATIENCE).read()
                 return
-            except OSError:
+            except (OSError, http.client.HTTPException):
+                assert self._process.poll() is None, "the server ended by itself"
                 assert time.monotonic() < end, "the server did not come up"
                 time.sleep(0.05)
 
@@ -75,16 +80,20 @@ class Server:
 
     def wait(self) -> int:
         assert self._process is not None
-        code = self._process.wait(30)
+        code = self._process.wait(PATIENCE)
         self._process = None
         return code
+
+    def close(self) -> None:
+        self.kill()
+        self._place.close()
 
 
 @pytest.fixture
 def server(database_url: str) -> Iterator[Server]:
     server = Server(database_url)
     yield server
-    server.kill()
+    server.close()
 
 
 @pytest.fixture
@@ -101,21 +110,38 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        jar = http.cookiejar.CookieJar()
+        self._jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(jar), _NoRedirect()
+            urllib.request.HTTPCookieProcessor(self._jar), _NoRedirect()
         )
 
     def get(self, path: str) -> str:
-        return str(self._opener.open(self._url + path, timeout=20).read().decode())
+        return str(self._opener.open(self._url + path, timeout=PATIENCE).read().decode())
 
     def post(self, path: str, fields: dict[str, str]) -> int:
         """Send a form; return the status."""
         body = urllib.parse.urlencode(fields).encode()
         try:
-            return int(self._opener.open(self._url + path, body, timeout=20).status)
+            return int(self._opener.open(self._url + path, body, timeout=PATIENCE).status)
         except urllib.error.HTTPError as error:
             return error.code
+
+    def hand_over(self, path: str, fields: dict[str, str]) -> socket.socket:
+        """Send a form once the server says that it has begun with the request."""
+        request = urllib.request.Request(self._url + path)
+        self._jar.add_cookie_header(request)
+        body = urllib.parse.urlencode(fields).encode()
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: {request.host}\r\nExpect: 100-continue\r\n"
+            f"Cookie: {request.get_header('Cookie')}\r\nContent-Length: {len(body)}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        host, _, port = request.host.partition(":")
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        connection.sendall(head.encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        return connection
 
     def log_in(self) -> None:
         form = fields_of(self.get("/login"), "/login")
@@ -187,7 +213,7 @@ def _edit(url: str, id: int, kill: int, acknowledged: set[str], killed: threadin
 
 
 def _wait_for(texts: list[set[str]], count: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while sum(map(len, texts)) < count:
         assert time.monotonic() < end, "nothing was saved"
         time.sleep(0.02)
@@ -208,18 +234,15 @@ def test_a_request_in_flight_is_finished_before_the_server_ends(
     browser.log_in()
     address = editor_of(id)
     form = fields_of(browser.get(address))
-    statuses: list[int] = []
     form["answers[0].body"] = "Said while the server was asked to end."
-    sending = threading.Thread(target=lambda: statuses.append(browser.post(address, form)))
     # Somebody else holds the database: the request waits in the middle.
     session.execute(select(Question).where(Question.id == id).with_for_update())
-    sending.start()
-    time.sleep(1)
-    server.ask_to_end()
-    time.sleep(0.2)
-    session.rollback()
-    sending.join()
-    assert statuses == [303]
+    with browser.hand_over(address, form) as connection:
+        server.ask_to_end()
+        # A server that did not wait for what it has begun would be gone by then.
+        time.sleep(1)
+        session.rollback()
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 303 ")
     assert server.wait() == 0
     assert session.get_one(Question, id).answers[0].body == form["answers[0].body"]
 
@@ -241,10 +264,10 @@ def test_clients_that_stall_hold_up_nobody_else(session: Session, server: Server
     stalled = []
     try:
         for number in range(450):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
             stalled.append(connection)
             connection.sendall(beginnings[number % 3].encode())
-        page = urllib.request.urlopen(f"{server.url}/questions/", timeout=10).read().decode()
+        page = urllib.request.urlopen(f"{server.url}/questions/", timeout=PATIENCE).read().decode()
     finally:
         for connection in stalled:
             connection.close()

@@ -6,7 +6,9 @@ itself was run by hand over 400 generated banks and found one card in each note.
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from cms.cli.folders import folder_target
 from cms.formats import FORMATS
 from cms.formats.archive import Archive
 from cms.formats.item import AssetItem, DeckItem, Item, OptionItem, SourceItem
-from cms.formats.obsidian import MARK, RECORD
+from cms.formats.obsidian import MARK, RECORD, owned
 from tests.formats.strategies import items, question, upload, written
 
 OBSIDIAN = FORMATS["obsidian.zip"]
@@ -241,3 +243,13 @@ def test_a_new_export_keeps_what_the_owner_wrote_also_under_a_new_name(tmp_path:
         RECORD,
         "renamed.md",
     ]
+
+
+@pytest.mark.parametrize("record", [b"[" * 100_000, b"{", b"[]", b'{"notes": 1}', b"\xff"])
+def test_a_record_that_says_nothing_leaves_all_notes_to_their_owner(record: bytes) -> None:
+    files = {"one.md": f"---\nuid: {question(1).uid}\n---\nOne?\n".encode(), RECORD: record}
+    spool = io.BytesIO()
+    with zipfile.ZipFile(spool, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert owned(upload(spool.getvalue(), "vault.zip")).removable == frozenset()

@@ -304,7 +304,7 @@ def test_a_hundred_thousand_hostile_characters_are_read_within_seconds(
     format = FORMATS[name]
     assert format.read is not None
     file = upload(HOSTILE[name](piece * (100_000 // len(piece))))
-    start = time.perf_counter()
+    start = time.process_time()
     format.detect(file)
     list(format.read(file).rows)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

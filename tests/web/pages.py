@@ -14,8 +14,27 @@ from werkzeug.test import TestResponse
 from cms.formats.item import Content
 from cms.models import Question
 from cms.services.content import WITH_CONTENT, revision_content
+from cms.web.security import CONTENT_SECURITY_POLICY, HEADERS
+from cms.web.sending import IMAGE_POLICY
 
 Fields = dict[str, str]
+
+GUARDS = {
+    "Content-Security-Policy": {CONTENT_SECURITY_POLICY},
+    "X-Content-Type-Options": {"nosniff"},
+    "Referrer-Policy": {"same-origin", "no-referrer"},
+    "Cross-Origin-Opener-Policy": {"same-origin"},
+    "Permissions-Policy": {HEADERS["Permissions-Policy"]},
+}
+
+
+def unguarded(response: TestResponse) -> list[str]:
+    """Return the headers that every response has to have, and this one has not, or wrong."""
+    guards = GUARDS
+    if response.status_code == 304 or (response.mimetype or "").startswith("image/"):
+        # An image that is opened by itself loads nothing at all.
+        guards = GUARDS | {"Content-Security-Policy": {CONTENT_SECURITY_POLICY, IMAGE_POLICY}}
+    return [name for name, values in guards.items() if response.headers.get(name) not in values]
 
 
 class _Forms(HTMLParser):

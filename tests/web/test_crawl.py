@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import random
 import re
 import sqlite3
@@ -217,13 +218,13 @@ HEADERS = {
 
 
 def strange_requests(app: Flask, count: int, seed: int) -> Iterator[tuple[str, EnvironBuilder]]:
-    """Yield requests of public addresses, their parts and queries made of odd pieces."""
+    """Yield requests of the site and the API, their parts and queries made of odd pieces."""
     chance = random.Random(seed)
     # Sorted: an app that has answered something before has them in another order.
     rules = sorted(
         re.sub(r"<[^>]+>", "{}", rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith("public.")
+        if rule.endpoint.startswith(("public.", "api."))
     )
     for _ in range(count):
         path = re.sub(r"\{\}", lambda _: chance.choice(PIECES), chance.choice(rules))
@@ -251,11 +252,12 @@ def test_no_request_breaks_the_public_site_or_changes_the_bank(
 ) -> None:
     session.rollback()
     before = state_of(session.get_bind())  # type: ignore[arg-type]
-    broken, statuses = [], set()
+    broken, statuses, met = [], set(), set()
     for told, builder in strange_requests(app, 600, seed=20261127):
         chunks, status, headers = run_wsgi_app(app, builder.get_environ(), buffered=True)
         body = b"".join(chunks)
         code = int(status[:3])
+        met.add((builder.method, builder.path.startswith("/api/")))
         statuses.add(code)
         allowed = builder.method in {"GET", "HEAD"}
         if code >= 500 or b"Traceback" in body or (code < 300 and not allowed):
@@ -265,6 +267,7 @@ def test_no_request_breaks_the_public_site_or_changes_the_bank(
     assert broken == []
     # The requests were strange enough to meet every answer that there is.
     assert {200, 304, 400, 404, 405, 412} <= statuses
+    assert met == set(itertools.product(METHODS, (True, False)))
     assert state_of(session.get_bind()) == before  # type: ignore[arg-type]
 
 

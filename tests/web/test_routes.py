@@ -1,9 +1,15 @@
-"""Who may do what: one table of every route and role. A route that it lacks fails the suite."""
+"""Who may do what: one table of every route and role. A route that it lacks fails the suite.
+
+Whatever is asked for, the answer has its headers, a page that is looked at writes nothing, and no
+transaction changes the bank without an event of the audit.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +18,7 @@ import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -33,8 +40,10 @@ from cms.services import (
 from cms.services.imports import uploads
 from cms.services.operations import bulk
 from cms.vocabulary import CorrectionKind, NotificationKind, Role, RowAction
+from tests.conftest import sent_statements
 from tests.factories import AT, content, make_asset, make_published, make_question
 from tests.formats.pictures import DRAWING
+from tests.web.pages import unguarded
 
 AsRole = Callable[[Role | None], FlaskClient]
 Csrf = Callable[[FlaskClient], str]
@@ -520,7 +529,7 @@ def test_the_table_knows_every_route_and_no_other(app: Flask) -> None:
 def test_each_role_gets_what_the_table_says(
     app: Flask, session: Session, as_role: AsRole, csrf: Csrf, role: Role | None
 ) -> None:
-    expected, found = {}, {}
+    expected, found, bare, written, untold = {}, {}, [], [], []
     for endpoint, route in ROUTES.items():
         for method, row in route.outcomes.items():
             values = route.sample(session)
@@ -531,12 +540,81 @@ def test_each_role_gets_what_the_table_says(
                 form["csrf_token"] = csrf(client)
             with app.test_request_context():
                 address = app.url_for(endpoint, **values)
-            with client.open(
-                address, method=method, data=form if method != "GET" else None
-            ) as response:
+            with (
+                sent_statements(session.get_bind()) as sent,
+                changed_tables(session.get_bind()) as changes,
+                client.open(
+                    address, method=method, data=form if method != "GET" else None
+                ) as response,
+            ):
                 found[method, endpoint] = outcome(response, notes(client))
             expected[method, endpoint] = row[ROLES.index(role)]
+            for each in (response, *asked_again(client, address, response)):
+                if unguarded(each):
+                    bare.append((method, endpoint, each.status, *unguarded(each)))
+            if method == "GET":
+                written += [(endpoint, each) for each in sent if not READS.match(each)]
+            untold += [
+                (method, endpoint, tables - UNTOLD)
+                for tables in changes
+                if tables - UNTOLD and "audit_event" not in tables
+            ]
     assert found == expected
+    assert bare == []
+    assert written == []
+    assert untold == []
+
+
+def asked_again(
+    client: FlaskClient, address: str, response: TestResponse
+) -> Iterator[TestResponse]:
+    """Ask by a method that no route takes; for a page that may be kept, and whether it changed."""
+    yield client.open(address, method="BREW")
+    if (etag := response.headers.get("ETag")) and response.status_code == 200:
+        for headers in ({}, {"If-None-Match": etag}):
+            with client.get(address, headers=headers) as again:
+                assert again.status_code == (304 if headers else 200), address
+                yield again
+
+
+# What the audit does not tell: what is no part of the bank, and an import that is being prepared,
+# which it tells of once it is written.
+UNTOLD = {
+    *("login_attempt", "presence", "autosave", "notification", "saved_view"),
+    *("import_batch", "import_row", "job"),
+}
+CHANGE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) \"?(\w+)")
+
+
+@contextmanager
+def changed_tables(engine: Any) -> Iterator[list[set[str]]]:
+    """Collect the tables that each transaction changes which is committed meanwhile."""
+    committed: list[set[str]] = []
+    open_: dict[int, set[str]] = {}
+
+    def note(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if change := CHANGE.match(statement):
+            open_.setdefault(id(connection.connection.driver_connection), set()).add(change[1])
+
+    def commit(connection: Any) -> None:
+        if tables := open_.pop(id(connection.connection.driver_connection), None):
+            committed.append(tables)
+
+    def rollback(connection: Any) -> None:
+        open_.pop(id(connection.connection.driver_connection), None)
+
+    listeners = {"before_cursor_execute": note, "commit": commit, "rollback": rollback}
+    for name, listener in listeners.items():
+        event.listen(engine, name, listener)
+    try:
+        yield committed
+    finally:
+        for name, listener in listeners.items():
+            event.remove(engine, name, listener)
+
+
+# What may be sent to a database for a page that is only looked at.
+READS = re.compile(r"\s*(?:SELECT|WITH|BEGIN|SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK)\b")
 
 
 def outcome(response: TestResponse, said: Sequence[str]) -> Outcome:

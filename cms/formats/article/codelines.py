@@ -37,9 +37,9 @@ _PYTHON = re.compile(
 )
 _COMPOUND = re.compile(
     r"""
-    (?: (?:if|elif|while) \b .*
-        (?: [=!<>]= | __ | \w\( | \w\.\w | \bis\ (?:not\ )?None | \bnot\ in\b )
-      | (?:async\ )? for \s+ [\w, ()]+? \s in \s
+    (?: (?:if|elif|while) \b
+        (?> .*? (?: [=!<>]= | __ | \w\( | \w\.\w | \bis\ (?:not\ )?None | \bnot\ in\b ) )
+      | (?:async\ )? for \s++ [\w, ()]+? \s in \s
       | (?:async\ )? with \s+ [\w.]++ \(
       | except \s+ [A-Z(]
     ) .* : \s* (?:\#.*)? $
@@ -49,7 +49,7 @@ _COMPOUND = re.compile(
 _ASSIGNMENT = re.compile(
     r"""
     [A-Za-z_]\w*+ (?: \.\w++ | \[ [^\[\]]*+ \] )*+
-    (?: : \s* (?:int|str|float|bool|bytes|list|dict|tuple|set|Any) \b [\w\[\], .|]*? )?
+    (?: : \s* (?:int|str|float|bool|bytes|list|dict|tuple|set|Any) \b [\w\[\], .|]*+ )?
     \s*+ (?: [-+*/|&%] | // | \*\* )? = (?![=>]) \s*+ \S
     """,
     re.VERBOSE,
@@ -57,7 +57,7 @@ _ASSIGNMENT = re.compile(
 _CALL = re.compile(r"(?:await\s+)?(?P<name>[A-Za-z_][\w.]*+)\((?P<args>.*)\)\s*+;?\s*+(?:#.*)?$")
 _ARGUMENTS = re.compile(r"['\"=\[\]{}_.\d]|^\s*$")
 _SCRIPT = re.compile(
-    r"(?:const|let|var)\s+\w++\s*+=|function\s*+\w*+\s*+\(|console\.\w++\(|.*[=(].*;\s*+$"
+    r"(?:const|let|var)\s+\w++\s*+=|function\s*+\w*+\s*+\(|console\.\w++\(|(?>.*?[=(]).*;\s*+$"
 )
 _SQL = re.compile(
     r"SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s"

@@ -70,7 +70,7 @@ _NUMBERED = re.compile(
 )
 _MARKED_TITLE = re.compile(r"[(\[]?\d{1,4}[.):\]]*\s*(?:#{1,6}\s|\*\*|__)")
 _INNER_HASHES = re.compile(r"#{1,6}\s++")
-_CLOSING_HASHES = re.compile(r"\s#+\s*$|\s*¶\s*$")
+_CLOSING_HASHES = re.compile(r"(?:\s#++|(?<!\s)\s*+¶)\s*+$")
 _INTERROGATIVE = re.compile(
     r"(?:what|why|how|when|where|which|who|whom|whose|is|are|was|were|do|does|did|can|could|should"
     r"|would|will|has|have|in what|in which|for what|to what|on what|at what)\b",

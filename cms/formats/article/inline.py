@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NO_START_AFTER = re.compile(r"[\w.@/:`-]")
-_DUNDER = re.compile(r"(?<![A-Za-z0-9])__[A-Za-z0-9]\w*__(?![A-Za-z0-9])")
+_DUNDER = re.compile(r"(?<![A-Za-z0-9])__[A-Za-z0-9]\w{0,80}__(?![A-Za-z0-9])")
 _BLANK_TO_FILL_IN = re.compile("___")
 _CODE_IN_PARENTHESES = re.compile("['\"=_]")
 

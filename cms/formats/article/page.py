@@ -52,7 +52,7 @@ def text_page(text: str) -> Page:
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DATED = re.compile(
-    r"[*_]{0,2}(?:last\s+)?(?:updated|modified|published|posted|reviewed)(?:\s+(?:on|at))?[*_]{0,2}\s*[:\-–]?\s*"
+    r"[*_]{0,2}(?:last\s+)?(?:updated|modified|published|posted|reviewed)(?:\s++(?:on|at))?[*_]{0,2}\s*+[:\-–]?\s*+"
     r"[*_]{0,2}(?P<date>[\w ,./-]{6,30})",
     re.IGNORECASE,
 )

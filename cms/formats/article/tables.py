@@ -16,7 +16,7 @@ Table = list[list[str]]
 
 _COLUMNS = re.compile(r"\t[ \t]*|[ ]{2,}")
 _KEY_AND_TEXT = re.compile(
-    r"(?P<key>[A-Z][A-Z0-9_-]++|\d++|[a-z]\w*_\w++|[\w.]++\(\))\s++(?P<text>[A-Z“\"‘'].*)"
+    r"(?P<key>[A-Z][A-Z0-9_-]++|\d++|[a-z][^\W_]*+_\w++|[\w.]++\(\))\s++(?P<text>[A-Z“\"‘'].*)"
 )
 # A header's cell is a short name: data in the first line would make a wrong header.
 _HEADER = re.compile(r"[A-Z](?:[\w()/&%#-]*+ ){0,4}[\w()/&%#-]*+")

@@ -120,8 +120,8 @@ def _blocks_of(text: str) -> Iterator[Block]:
 
 
 # Moodle keeps 100 characters of an id and 50 of a tag.
-_ID = re.compile(r"\[id:((?:[^\]\\]|\\.){1,200})\]")
-_TAG = re.compile(r"\[tag:((?:[^\]\\]|\\.){1,200})\]")
+_ID = re.compile(r"\[id:((?:[^\]\\]|\\.){1,200}+)\]")
+_TAG = re.compile(r"\[tag:((?:[^\]\\]|\\.){1,200}+)\]")
 
 
 def _asked(block: Block) -> Asked | None:

@@ -36,7 +36,7 @@ _LAYOUT = re.compile(
 _ENDS_LAYOUT = re.compile(r"\s*(?:</?(?:details|summary)\b|`{3}|~{3}|<!--)", re.IGNORECASE)
 _MARKER = re.compile(r"(?P<item>\s{0,3}(?:\d{1,9}[.)]|[-*+]))(?P<space>\s*)")
 _HEADING_LINE = re.compile(r"(?:\d{1,4}[.)] {1,4})?(?P<marks>#{1,6}) +(?P<title>\S.*)")
-_ASKING = re.compile(r"(?:Q\b|Question\b|\d{1,4}[.):])|.*\?\s*#*\s*\Z", re.IGNORECASE)
+_ASKING = re.compile(r"(?:Q\b|Question\b|\d{1,4}[.):])|.*\?\s*+#*+\s*+\Z", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)

@@ -187,7 +187,9 @@ class Segmenter:
         for block in _opened(self._blocks, opened):
             summary = next((text for kind, text in block.events if kind == "summary"), "")
             if summary and not is_answer_summary(summary):
-                head = re.split(r"^\s*(?:```|~~~)", summary, maxsplit=1, flags=re.MULTILINE)[0]
+                head = re.split(r"^[^\S\n]*+(?:```|~~~)", summary, maxsplit=1, flags=re.MULTILINE)[
+                    0
+                ]
                 title = title_in(head, self._legend)
                 title.number = block.number if title.number is None else title.number
                 if title.text:

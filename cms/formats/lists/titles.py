@@ -244,7 +244,9 @@ def _parts(block: Block) -> tuple[str, str, list[str], list[str]]:
         links = [match["href"] for match in _HREF.finditer(block.text)]
         inside = " ".join(re.findall(r"<a\b[^<>]*>([^<]*)", block.text, re.IGNORECASE))
         whole = normalize_line(html.unescape(_TAGS.sub(" ", block.text)))
-        outside = re.sub(r"<a\b.*?</a>", " ", block.text, flags=re.IGNORECASE | re.DOTALL)
+        outside = re.sub(
+            r"<a\b[^<]*+(?:<(?!/?a\b)[^<]*+)*+</a>", " ", block.text, flags=re.IGNORECASE
+        )
         outside = normalize_line(html.unescape(_TAGS.sub(" ", outside)))
         return outside, inside or whole, links, re.findall(r"src=[\"']?([^\"'\s>]+)", block.text)
     return link_parts(block.inline)

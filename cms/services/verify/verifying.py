@@ -34,7 +34,7 @@ SHOWN = 120
 """Characters of a line of output, or of an error, in a message."""
 
 _TRACEBACK = "Traceback (most recent call last):\n"
-_PLACE = re.compile(r'^\s*File "sample\.py", line (\d+)', re.MULTILINE)
+_PLACE = re.compile(r'^[ \t]*+File "sample\.py", line (\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import re
 from html import unescape
 
 # The sanitizer writes the attributes of a tag in double quotes, and escapes the rest.
-_CODE_HEAD = re.compile(r'<div class="code-head">.*?</div>', re.DOTALL)
+_CODE_HEAD = re.compile(r'<div class="code-head">[^<]*+(?:<(?!/?div\b)[^<]*+)*+</div>')
 _BLOCK_END = re.compile(r"</(?:p|h[1-6]|li|pre|tr|blockquote)>|<br>")
 _CELL_END = re.compile(r"</t[hd]>\s*(?=<t)")
-_TAG = re.compile(r'<[^>"]*(?:"[^"]*"[^>"]*)*>')
+_TAG = re.compile(r'<[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+>')
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 

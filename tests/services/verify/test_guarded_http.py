@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def only_local(address: Address) -> bool:
     return address in {LOCAL, LOCAL_6}
 
 
-MANNERS = Manners(only_local, ssl.create_default_context(), seconds=1)
+MANNERS = Manners(only_local, ssl.create_default_context(), seconds=20)
+# For servers that do not answer: others are given as long as a busy machine may take.
+HASTY = replace(MANNERS, seconds=1)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -192,16 +195,13 @@ def test_a_request_says_who_asks_and_gives_the_host_as_it_stands(server: Server)
 
 
 def test_a_huge_body_is_not_read(server: Server) -> None:
-    begun = time.monotonic()
+    """It has no end."""
     assert status_of(f"{server.root}/huge") == 200
-    assert time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        ("/slow", "It did not answer within 1 seconds."),
-        ("/drip", "It did not answer within 1 seconds."),
         ("/loop", "It redirects more than 5 times."),
         ("/noise", "It does not answer in HTTP."),
         ("/many_headers", "It does not answer in HTTP."),
@@ -213,9 +213,13 @@ def test_a_huge_body_is_not_read(server: Server) -> None:
 def test_what_gives_no_answer_is_refused_with_the_reason(
     server: Server, path: str, problem: str
 ) -> None:
-    begun = time.monotonic()
     assert refusal_of(server.root + path) == problem
-    assert time.monotonic() - begun < 2.5
+
+
+@pytest.mark.parametrize("path", ["/slow", "/drip"])
+def test_what_answers_too_slowly_is_cut_off(server: Server, path: str) -> None:
+    """The one would answer in the end; the other sends something all the time."""
+    assert refusal_of(server.root + path, HASTY) == "It did not answer within 1 seconds."
 
 
 NOT_PUBLIC = "It leads to an address that is not public, so it was not asked."
@@ -384,9 +388,7 @@ def test_a_certificate_has_to_be_trusted_and_made_for_the_name(
 def test_a_server_that_never_finishes_the_handshake_is_cut_off() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
-        begun = time.monotonic()
-        assert refusal_of(url) == "It did not answer within 1 seconds."
-        assert time.monotonic() - begun < 2.5
+        assert refusal_of(url, HASTY) == "It did not answer within 1 seconds."
 
 
 def test_the_lock_of_a_host_is_held_while_it_is_asked(server: Server) -> None:
