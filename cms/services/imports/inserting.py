@@ -222,13 +222,14 @@ def _insert_identified(
     A statement that returns something has many rows. SQLite's full-text index writes what it
     holds in memory with each statement, so a statement for each row takes three times as long.
     """
-    statement = insert(table.__table__).returning(table.__table__.c.uid, table.__table__.c.id)
-    return dict(session.execute(statement, rows).all())
+    statement = insert(table).returning(table.uid, table.id)
+    return dict(session.connection().execute(statement, rows).all())
 
 
 def insert_rows(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
-        session.execute(insert(getattr(table, "__table__", table)), rows)
+        # Past the ORM, which has nothing to do for rows of columns.
+        session.connection().execute(insert(table), rows)
 
 
 def add_corrections(session: Session, row: PlannedRow, number: int, at: datetime) -> list[str]:
