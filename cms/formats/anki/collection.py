@@ -12,11 +12,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FIELD_SEPARATOR = "\x1f"
 DECK_SEPARATOR = "::"
@@ -93,8 +92,7 @@ _PICTURE = re.compile(r"""<img\s[^<>]*?\bsrc=["']?([^"'<>\s]++)[^<>]*+>""", re.I
 _NOT_OF_A_NAME = re.compile(r'[\x00-\x1f\x7f"]')
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A note to be written. `guid` identifies it for ever, `changed` says when it became this."""
 
     guid: str
