@@ -42,7 +42,7 @@ def ours(count: int, folder: Path) -> None:
 
     from cms.formats.anki.collection import Collection, Note
     from cms.formats.anki.notetype import notetype
-    from cms.formats.anki.writing import collection_files
+    from cms.formats.anki.writing import PRESSED, collection_files
     from cms.formats.archive import packed
 
     at = datetime(2026, 11, 1, tzinfo=UTC)
@@ -52,7 +52,7 @@ def ours(count: int, folder: Path) -> None:
         collection.add(Note(guid, fields + [""] * 9, TAGS, ("Bank",), at))
     collection.close(at)
     with (folder / "ours.apkg").open("wb") as file:
-        file.writelines(packed(collection_files(path, {})))
+        file.writelines(packed(collection_files(path, {}), level=PRESSED))
 
 
 def whole(count: int, folder: Path) -> None:

@@ -18,6 +18,9 @@ def normalize_text(text: str) -> str:
     PostgreSQL refuses NUL, YAML changes U+0085, UTF-8 has no lone surrogates, XML
     no U+FFFE and U+FFFF; other control characters mean nothing in prose. Idempotent.
     """
+    # All that would change is unprintable, and most texts hold nothing of that kind but LF.
+    if text.replace("\n", "").isprintable():
+        return text
     return _FORBIDDEN.sub("", _NEWLINES.sub("\n", text))
 
 

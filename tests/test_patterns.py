@@ -41,7 +41,7 @@ MADE: dict[str, dict[str, str]] = {
     r"f'\\\\.|{mark}'": {"mark": "->"},
     "re.escape(passage)": {"passage": "what is  a view"},
     "folded": {"folded": r"what\s++is\s++a\s++view"},
-    "f'\"(\\\\d+)-{re.escape(build)}\"'": {"build": "1a2b"},
+    "f'\"(?:(\\\\d+)-)?{re.escape(build)}\"'": {"build": "1a2b"},
 }
 
 # How somebody else uses what is handed to them.

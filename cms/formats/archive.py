@@ -149,9 +149,11 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX"
 
 
-def packed(files: Iterable[tuple[str, bytes | Iterator[bytes]]]) -> Iterator[bytes]:
+def packed(
+    files: Iterable[tuple[str, bytes | Iterator[bytes]]], *, level: int = 6
+) -> Iterator[bytes]:
     """Yield a zip of files, given by name and content, in pieces or as a whole; it lists
-    them by name.
+    them by name. `level` is how hard to press them, from 1, the fastest, to 9.
 
     The same files give the same bytes, wherever and whenever they are packed.
     `files` is read once, and one file, or piece of one, at a time is in memory.
@@ -164,6 +166,8 @@ def packed(files: Iterable[tuple[str, bytes | Iterator[bytes]]]) -> Iterator[byt
                 info.compress_type = zipfile.ZIP_DEFLATED
                 info.create_system = 3  # Unix, on every system.
                 info.external_attr = (stat.S_IFREG | 0o644) << 16
+                # Python 3.13 calls it `compress_level`, too.
+                info._compresslevel = level  # type: ignore[attr-defined]
                 with archive.open(info, "w") as file:
                     for piece in [data] if isinstance(data, bytes) else data:
                         file.write(piece)

@@ -20,7 +20,7 @@ from markdown_it.token import Token
 
 from cms.formats.escaping import escape as escape_text
 from cms.formats.escaping import escape_line_start
-from cms.formats.htmlformulas import mark_formulas
+from cms.formats.htmlformulas import mark_formulas, may_hold_formulas
 from cms.formats.item import ASSET_PATTERN
 from cms.formats.markdownwriter import MarkdownWriter, collapsed
 from cms.markup.dialect import dialect
@@ -75,6 +75,8 @@ def to_html(
     With `highlight`, words of code are marked by the classes of `cms.markup`. What
     HTML does not show is the same whatever the Markdown: runs of spaces are one.
     """
+    if not markdown:
+        return ""
     env = {"asset": asset, "code": highlighted if highlight else _plain_code}
     return _cleaner.clean(_parser.render(markdown, env)).strip()
 
@@ -220,12 +222,14 @@ def to_markdown(html: str, asset: AssetOf = _external) -> str:
     Of HTML that is longer than `HTML_LIMIT`, or nested deeper than `DEEPEST`, the
     text alone is left: neither comes of a person's work.
     """
+    if not html:
+        return ""
     if len(html) > HTML_LIMIT or _is_too_deep(html):
         return escape_line_start(escape_text(unescape(_TAG.sub(" ", html)).strip()))
-    tree = BeautifulSoup(
-        _cleaner.clean(html), "html.parser", preserve_whitespace_tags={"pre", "code"}
-    )
-    mark_formulas(tree)
+    clean = _cleaner.clean(html)
+    tree = BeautifulSoup(clean, "html.parser", preserve_whitespace_tags={"pre", "code"})
+    if may_hold_formulas(clean):
+        mark_formulas(tree)
     return MarkdownWriter(asset).document(tree)
 
 

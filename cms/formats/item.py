@@ -56,7 +56,9 @@ Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
-class SourceItem(Struct, kw_only=True, forbid_unknown_fields=True):
+# Parts of a question never refer to what holds them, so there is no cycle to look for (`gc`): that
+# search would visit every part of a large import again and again.
+class SourceItem(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A citation of an answer or of a correction."""
 
     url: Url
@@ -64,7 +66,7 @@ class SourceItem(Struct, kw_only=True, forbid_unknown_fields=True):
     accessed_on: date | None = None
 
 
-class AnswerItem(Struct, kw_only=True, forbid_unknown_fields=True):
+class AnswerItem(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One model answer; `body` is Markdown."""
 
     uid: Uid | None = None
@@ -74,7 +76,7 @@ class AnswerItem(Struct, kw_only=True, forbid_unknown_fields=True):
     sources: list[SourceItem] = []
 
 
-class OptionItem(Struct, kw_only=True, forbid_unknown_fields=True):
+class OptionItem(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One choice of a multiple-choice question; all but `correct` ones are distractors.
 
     `text` and `feedback`, which whoever chose it reads, are Markdown.
@@ -85,7 +87,7 @@ class OptionItem(Struct, kw_only=True, forbid_unknown_fields=True):
     feedback: str = ""
 
 
-class CorrectionItem(Struct, kw_only=True, forbid_unknown_fields=True):
+class CorrectionItem(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One public erratum. `answer` is the uid of the answer meant, `fixed_in` a revision number."""
 
     uid: Uid | None = None
@@ -102,7 +104,7 @@ class CorrectionItem(Struct, kw_only=True, forbid_unknown_fields=True):
     fixed_in: Number | None = None
 
 
-class ProvenanceItem(Struct, kw_only=True, forbid_unknown_fields=True):
+class ProvenanceItem(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Where a question came from; what a later import of the same source matches."""
 
     source: Line
@@ -114,7 +116,7 @@ class ProvenanceItem(Struct, kw_only=True, forbid_unknown_fields=True):
     ordinal: Number | None = None
 
 
-class Content(Struct, kw_only=True, forbid_unknown_fields=True):
+class Content(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What an edit can change; a Revision's content, with `tags` as tag uids there.
 
     In an Item the same field holds tag slugs such as 'flask/basics'. `stem` is
@@ -133,7 +135,7 @@ class Content(Struct, kw_only=True, forbid_unknown_fields=True):
     options: list[OptionItem] = []
 
 
-class Item(Content, kw_only=True, forbid_unknown_fields=True):
+class Item(Content, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A question as it is exported and imported.
 
     `revision`, `content_hash`, `release` and the times are the exporting

@@ -32,7 +32,8 @@ _HIGHEST_NUMBER = 999_999_999  # Of an item: CommonMark reads nine digits.
 
 # White space as the renderer has it too: runs are one space, lines have no margin.
 _LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t\n]*+")
-_SPACES = re.compile(r"[ \t]++")
+# All white space in a line but a single space.
+_SPACES = re.compile(r" [ \t]++|\t[ \t]*+")
 # What the first characters of a line make of it, beyond `escape_line_start`: a rule, the
 # line below a table's head, the underline of a heading.
 _RULE = re.compile(r"[|:\-= \t]++$")
@@ -46,7 +47,9 @@ _IN_TITLE = re.compile(r'[\\"&]|\n')
 
 def collapsed(text: str) -> str:
     """Return text with its white space as HTML shows it, but for line ends, which stay."""
-    return _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))
+    if "\n" in text:
+        text = _LINE_ENDS.sub("\n", text)
+    return _SPACES.sub(" ", text)
 
 
 class MarkdownWriter:

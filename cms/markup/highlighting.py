@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from html import escape
 
-from pygments.lexers import get_all_lexers, get_lexer_by_name
+from pygments.lexer import Lexer
+from pygments.lexers import find_lexer_class_by_name, get_all_lexers
 from pygments.token import Token as Kind
 from pygments.token import _TokenType
 
@@ -42,7 +43,7 @@ def highlighted(code: str, language: str) -> str:
     run: list[str] = []
     current = ""
     # A lexer of its own for each call: some keep state while they work.
-    for kind, text in get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(code):
+    for kind, text in _lexer(language)(stripnl=False, ensurenl=False).get_tokens(code):
         name = _class_of(kind)
         if name != current and not text.isspace():
             parts.append(_marked("".join(run), current))
@@ -55,6 +56,13 @@ def highlighted(code: str, language: str) -> str:
 def _marked(text: str, name: str) -> str:
     safe = escape(text, quote=False)
     return f'<span class="{name}">{safe}</span>' if name and text else safe
+
+
+@functools.cache
+def _lexer(language: str) -> type[Lexer]:
+    """Return the lexer of a language: Pygments looks through all of them whenever it is asked."""
+    found: type[Lexer] = find_lexer_class_by_name(language)
+    return found
 
 
 @functools.cache

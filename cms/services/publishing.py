@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cms.errors import NotFound, NotPublishable, WrongState
 from cms.models import ImportWarning, Question, Revision, User
 from cms.services import news, shelf
-from cms.services.audit import record
+from cms.services.audit import record, record_all
 from cms.services.blockers import reasons, with_open_warnings
 from cms.services.chunks import chunks
 from cms.services.content import find_revision
@@ -81,16 +81,21 @@ def publish(
             # What was to be done until then is done.
             question.due_on = None
         question.scheduled_number = question.scheduled_at = None
-        record(
+    session.flush()
+    for some in chunks(ready):
+        record_all(
             session,
             by=by,
             at=at,
             action="question.publish",
-            about=f"question:{question.uid}",
-            revision=question.published_number,
-            release=release.number,
+            told={
+                f"question:{each.uid}": {
+                    "revision": each.published_number,
+                    "release": release.number,
+                }
+                for each in some
+            },
         )
-    session.flush()
     ids = [question.id for question in ready]
     for some_ids in chunks(ids):
         session.execute(

@@ -3,40 +3,42 @@
 Every function here runs inside a release that the caller opened.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from cms.formats.assets import names_in
 from cms.formats.item import Content, Item
 from cms.models import (
     Change,
+    Correction,
     Provenance,
     Publication,
     PublicationAsset,
     PublicationTag,
-    PublishedTag,
     Question,
     Release,
     Revision,
     SlugRedirect,
-    Tag,
     Withdrawal,
 )
 from cms.services import deckmembers
-from cms.services.aliases import all_tag_slugs, heads_of
 from cms.services.assets import put_public, shown_images
 from cms.services.changed import changed_parts
 from cms.services.chunks import chunks
-from cms.services.content import searchable, with_tag_slugs
+from cms.services.content import with_tag_slugs
 from cms.services.decks import keep_decks
 from cms.services.errata import correction_item, public_corrections, put_corrections
+from cms.services.pagetexts import PageText, Rendering, Text, rendering
 from cms.services.provenance import provenance_item
-from cms.services.rendered import Images, Proofs, reads_the_same, render_item, summary_of
+from cms.services.rendered import Images, Proofs, reads_the_same
+from cms.services.shelftags import TagTree, count_tags, put_tags
 from cms.services.spelling import WordCount, count_words
 from cms.services.verify.samples import proofs
 from cms.text import title_key
@@ -58,12 +60,18 @@ def refresh(
     not change are rendered only where they are wanted `anew`: when it is their
     code runs that changed.
     """
-    tags = _TagTree(session)
+    tags = TagTree(session)
     touched: set[str] = set()
     words = WordCount()
     uids: list[str] = []
-    for ids in chunks(question_ids):
-        uids += _refresh_chunk(session, ids, release, what, tags, touched, words, anew=anew)
+    with rendering(len(question_ids)) as place:
+        begun: deque[_Round] = deque()
+        for ids in chunks(question_ids):
+            begun.append(_begin(session, ids, release, tags, place, anew=anew))
+            if len(begun) > place.ahead:
+                uids += _put(session, begun.popleft(), release, what, touched, words)
+        for each in begun:
+            uids += _put(session, each, release, what, touched, words)
     count_tags(session, touched, tags)
     count_words(session, words.change)
     keep_decks(session, release, uids)
@@ -133,26 +141,40 @@ def withdraw(
                 for row in rows
             ],
         )
-    count_tags(session, touched, _TagTree(session))
+    count_tags(session, touched, TagTree(session))
     count_words(session, words.change)
     keep_decks(session, release, [question.uid for question in questions])
 
 
-def _refresh_chunk(
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Some questions to put on the shelf: what was read of them, and their texts in the making.
+
+    `rows` have id, uid and revision of each question, `held` the publications that are there,
+    both by uid. `texts` returns the page texts of the items that `reworded` names, in order.
+    """
+
+    rows: Sequence[Any]
+    held: Mapping[str, Any]
+    items: Sequence[Item]
+    reworded: Sequence[str]
+    texts: Callable[[], list[PageText]]
+    tagged: Mapping[str, set[str]]
+    parts: Mapping[str, list[str]]
+    corrections: dict[int, list[Correction]]
+    images: Images
+
+
+def _begin(
     session: Session,
     ids: Sequence[int],
     release: Release,
-    what: ChangeKind,
-    tags: "_TagTree",
-    touched: set[str],
-    words: WordCount,
+    tags: TagTree,
+    place: Rendering,
     *,
     anew: bool,
-) -> list[str]:
-    """Refresh some questions and return their uids.
-
-    The tags that they have or had join `touched`, their words `words`.
-    """
+) -> _Round:
+    """Read some questions, and begin to render those whose text is new, or all of them `anew`."""
     rows = session.execute(
         select(Question.id, Question.uid, Revision.number, Revision.content, Revision.content_hash)
         .join(
@@ -181,10 +203,10 @@ def _refresh_chunk(
         for origin in session.scalars(select(Provenance).where(Provenance.question_id.in_(ids)))
     }
     runs = proofs(session, ids)
-    items: list[tuple[int, Item]] = []
+    items: list[Item] = []
+    new: list[tuple[Item, Proofs]] = []
     tagged: dict[str, set[str]] = {}
     parts: dict[str, list[str]] = {}
-    former: dict[str, Item | None] = {}
     for row in rows:
         before = held.get(row.uid)
         was = msgspec.json.decode(before.document, type=Item) if before else None
@@ -202,33 +224,48 @@ def _refresh_chunk(
         )
         tagged[row.uid] = tags.with_ancestors(item.tags)
         parts[row.uid] = changed_parts(was, item) if was else []
-        items.append((row.id, item))
-        former[row.uid] = was
-    images = shown_images(session, [name for _, item in items for name in names_in(item)])
-    publications = [
-        _publication(
-            item,
-            held[item.uid].id if item.uid in held else None,
-            former[item.uid or ""],
-            runs.get(id, {}),
-            images,
-            anew=anew,
-        )
-        for id, item in items
-    ]
+        items.append(item)
+        # Rendering a text again that reads the same would cost more than all the rest.
+        if was is None or anew or not reads_the_same(item, was):
+            new.append((item, runs.get(row.id, {})))
+    images = shown_images(session, [name for item in items for name in names_in(item)])
+    texts = [Text(item, proven, images) for item, proven in new]
+    return _Round(
+        rows,
+        held,
+        items,
+        [text.item.uid or "" for text in texts],
+        place.begin(texts),
+        tagged,
+        parts,
+        corrections,
+        images,
+    )
+
+
+def _put(
+    session: Session,
+    read: _Round,
+    release: Release,
+    what: ChangeKind,
+    touched: set[str],
+    words: WordCount,
+) -> list[str]:
+    """Put questions on the shelf and return their uids.
+
+    The tags that they have or had join `touched`, their words `words`.
+    """
+    uids = [row.uid for row in read.rows]
+    made = dict(zip(read.reworded, read.texts(), strict=True))
+    publications = [_publication(item, read.held, made) for item in read.items]
     remade = [row for row in publications if "search_text" in row]
     words.take(_search_texts(session, [row["id"] for row in remade if "id" in row]))
     words.add(row["search_text"] for row in remade)
-    _put_publications(session, publications)
-    placed = dict(
-        session.execute(
-            select(Publication.uid, Publication.id).where(Publication.uid.in_(uids))
-        ).all()
-    )
-    touched |= _put_tags(session, publications, tagged, placed)
-    put_public(session, placed, [item for _, item in items], images)
-    _put_addresses(session, publications, {uid: row.slug for uid, row in held.items()})
-    put_corrections(session, rows, corrections, release)
+    placed = _put_publications(session, publications)
+    touched |= put_tags(session, publications, read.tagged, placed)
+    put_public(session, placed, read.items, read.images)
+    _put_addresses(session, publications, {uid: row.slug for uid, row in read.held.items()})
+    put_corrections(session, read.rows, read.corrections, release)
     session.execute(delete(Withdrawal).where(Withdrawal.uid.in_(uids)))
     session.execute(
         insert(Change),
@@ -238,30 +275,24 @@ def _refresh_chunk(
                 "uid": row.uid,
                 "what": what,
                 "revision": row.number,
-                "parts": parts[row.uid],
+                "parts": read.parts[row.uid],
             }
-            for row in rows
+            for row in read.rows
         ],
     )
     return uids
 
 
 def _publication(
-    item: Item,
-    held_id: int | None,
-    held: Item | None,
-    proofs: Proofs,
-    images: Images,
-    *,
-    anew: bool,
+    item: Item, held: Mapping[str, Any], made: Mapping[str, PageText]
 ) -> dict[str, Any]:
     """Return the row of an item, with the id of the one that is held.
 
-    Where that one's text reads the same, what is made of the text alone is left
-    out, unless it is wanted `anew`: rendering it again would cost more than all the rest.
+    Where its text was not made anew, what depends on the text alone is left out.
     """
+    uid = item.uid or ""
     row = {
-        "uid": item.uid,
+        "uid": uid,
         "slug": item.slug,
         "title_key": title_key(item.stem),
         "difficulty": item.difficulty,
@@ -272,60 +303,28 @@ def _publication(
         "published_at": item.published_at,
         "updated_at": item.updated_at,
     }
-    if held is not None:
-        row["id"] = held_id
-        if not anew and reads_the_same(item, held):
-            return row
-    return row | {
-        "stem": item.stem,
-        "summary": summary_of(item),
-        "html": msgspec.json.encode(render_item(item, proofs, images)).decode(),
-        "search_text": searchable(item),
-        "corrections": len(item.corrections),
-    }
+    if uid in held:
+        row["id"] = held[uid].id
+    return row | made.get(uid, {})
 
 
 def _search_texts(session: Session, ids: Sequence[int]) -> Iterable[str]:
     return session.scalars(select(Publication.search_text).where(Publication.id.in_(ids)))
 
 
-def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+def _put_publications(session: Session, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Write publications and return their ids by uid."""
+    placed = {row["uid"]: row["id"] for row in rows if "id" in row}
     new = [row for row in rows if "id" not in row]
     if new:
-        session.execute(insert(Publication), new)
+        # It has many rows, so that the full-text index is written once, since it returns something.
+        statement = insert(Publication).returning(Publication.uid, Publication.id)
+        placed |= dict(session.connection().execute(statement, new).all())
     held = [row for row in rows if "id" in row]
     for some in ([r for r in held if "html" in r], [r for r in held if "html" not in r]):
         if some:
             session.execute(update(Publication), some)
-
-
-def _put_tags(
-    session: Session,
-    publications: Sequence[dict[str, Any]],
-    tagged: dict[str, set[str]],
-    placed: dict[str, int],
-) -> set[str]:
-    """Write the tags of publications anew; return every tag that one has or had."""
-    ids = list(placed.values())
-    before = set(
-        session.scalars(
-            select(PublicationTag.tag).where(PublicationTag.publication_id.in_(ids)).distinct()
-        )
-    )
-    session.execute(delete(PublicationTag).where(PublicationTag.publication_id.in_(ids)))
-    rows = [
-        {
-            "publication_id": placed[row["uid"]],
-            "tag": tag,
-            "release": row["release"],
-            "title_key": row["title_key"],
-        }
-        for row in publications
-        for tag in sorted(tagged[row["uid"]])
-    ]
-    if rows:
-        session.execute(insert(PublicationTag), rows)
-    return before.union(*tagged.values()) if tagged else before
+    return placed
 
 
 def _put_addresses(
@@ -341,57 +340,3 @@ def _put_addresses(
         if old is not None and old != row["slug"]:
             session.merge(SlugRedirect(what="question", slug=old, uid=row["uid"]))
     session.flush()
-
-
-class _TagTree:
-    """The tags of the working copy, read once for a whole refresh."""
-
-    def __init__(self, session: Session) -> None:
-        self.by_slug = {
-            row.slug: row
-            for row in session.execute(select(Tag.uid, Tag.slug, Tag.name, Tag.description))
-        }
-        self.slugs = all_tag_slugs(session)
-
-    @staticmethod
-    def with_ancestors(slugs: Iterable[str]) -> set[str]:
-        """Return these paths and every path above them."""
-        return {path for slug in slugs for path in heads_of(slug)}
-
-
-def count_tags(session: Session, slugs: Iterable[str], tags: _TagTree | None = None) -> None:
-    """Bring the published tags with these paths up to date: their names and their counts.
-
-    The address of a public tag is no redirect any more, whatever was there before.
-    """
-    tags = tags or _TagTree(session)
-    rounds = list(chunks(sorted(slugs)))
-    # All go before one comes: a tag that moved has one row, at its new path.
-    for some in rounds:
-        session.execute(delete(PublishedTag).where(PublishedTag.slug.in_(some)))
-    for some in rounds:
-        counts = dict(
-            session.execute(
-                select(PublicationTag.tag, func.count())
-                .where(PublicationTag.tag.in_(some))
-                .group_by(PublicationTag.tag)
-            ).all()
-        )
-        rows = [
-            {
-                "slug": slug,
-                "uid": tags.by_slug[slug].uid,
-                "name": tags.by_slug[slug].name,
-                "description": tags.by_slug[slug].description,
-                "questions": counts[slug],
-            }
-            for slug in some
-            if slug in counts
-        ]
-        if rows:
-            session.execute(insert(PublishedTag), rows)
-            addressed = SlugRedirect.slug.in_(counts)
-            session.execute(
-                delete(SlugRedirect).where(SlugRedirect.what == "tag", addressed),
-                execution_options={"synchronize_session": False},
-            )

@@ -32,6 +32,7 @@ from cms.services.deckfilters import naming_tags
 from cms.services.decks import keep_decks, rename_tags
 from cms.services.permissions import require
 from cms.services.releases import open_release
+from cms.services.shelftags import count_tags
 from cms.vocabulary import ChangeKind, Role
 
 _APART = {"synchronize_session": False}
@@ -257,7 +258,7 @@ def publish_moves(
             )
         ).all()
         shelf.refresh(session, ids, release, ChangeKind.refreshed)
-    shelf.count_tags(session, named)
+    count_tags(session, named)
     rename_tags(session, release, moves, at=at)
     keep_decks(session, release)
     return release

@@ -12,11 +12,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FIELD_SEPARATOR = "\x1f"
 DECK_SEPARATOR = "::"
@@ -64,6 +63,8 @@ _PRAGMAS = (
         number integer PRIMARY KEY, id, guid, changed, tags, fields, first, checksum, deck)""",
 )
 _ADD = "INSERT INTO waiting.note VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# All that cards need stands in it, too.
+_BY_ID = "CREATE INDEX waiting.note_by_id ON note (id, changed, deck)"
 _WRITE_NOTES = """
 INSERT INTO notes
 SELECT id, guid, ?, changed, -1, tags, fields, first, checksum, 0, '' FROM waiting.note ORDER BY id
@@ -83,6 +84,7 @@ WHERE id IN (SELECT id FROM waiting.note GROUP BY id HAVING count(*) > 1) ORDER 
 _FIRST_ID, _IDS = 1_000_000_000_000, 700_000_000_000
 _CREATED = 1_000_000_000  # The collection, seconds since the epoch.
 _DEFAULT_DECK = 1
+_ROUND = 100  # notes that go to the database together
 
 _TAG = re.compile(r"<[^<>]*+>")
 _PICTURE = re.compile(r"""<img\s[^<>]*?\bsrc=["']?([^"'<>\s]++)[^<>]*+>""", re.IGNORECASE)
@@ -90,8 +92,7 @@ _PICTURE = re.compile(r"""<img\s[^<>]*?\bsrc=["']?([^"'<>\s]++)[^<>]*+>""", re.I
 _NOT_OF_A_NAME = re.compile(r'[\x00-\x1f\x7f"]')
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A note to be written. `guid` identifies it for ever, `changed` says when it became this."""
 
     guid: str
@@ -115,6 +116,7 @@ class Collection:
         self._placed: dict[tuple[str, ...], int] = {}
         self._decks: dict[str, dict[str, Any]] = {"default": _deck(_DEFAULT_DECK, "Default")}
         self._count = 0
+        self._rows: list[tuple[object, ...]] = []
 
     def add(self, note: Note) -> None:
         """Write a note and its card."""
@@ -123,16 +125,19 @@ class Collection:
         first = plain(note.fields[0])
         tags = f" {' '.join(note.tags)} " if note.tags else ""
         self._count += 1
-        self._execute(
-            _ADD,
+        self._rows.append(
             (
                 *(self._count, best_id(note.guid), note.guid, changed, tags),
                 *(FIELD_SEPARATOR.join(note.fields), first, checksum(first), deck),
             ),
         )
+        if len(self._rows) == _ROUND:
+            self._add_waiting()
 
     def close(self, at: datetime | None) -> None:
         """Finish the file. `at` is what the collection says of its own time."""
+        self._add_waiting()
+        self._execute(_BY_ID)
         self._settle_ids()
         self._execute(_WRITE_NOTES, (self._notetype["id"],))
         self._execute(_WRITE_CARDS)
@@ -151,6 +156,10 @@ class Collection:
         self._database.executescript(_INDEXES)
         self._database.close()
 
+    def _add_waiting(self) -> None:
+        self._database.executemany(_ADD, self._rows)
+        self._rows.clear()
+
     def _settle_ids(self) -> None:
         """Leave an id to the note that came first, and give later ones the next that is free."""
         taken = set()
@@ -162,7 +171,6 @@ class Collection:
             self._execute("UPDATE waiting.note SET id = ? WHERE number = ?", (free, number))
 
     def _has(self, id: int) -> bool:
-        # No index: two of a million notes hardly ever have the same id.
         found = self._execute("SELECT 1 FROM waiting.note WHERE id = ?", (id,))
         return found.fetchone() is not None
 

@@ -128,8 +128,9 @@ def _tag(name: str, text: str) -> str:
 
 def _inert(html: str) -> str:
     """Return a field in which nothing but HTML means something; no field has Anki's separator."""
-    for command in _COMMANDS:
-        html = html.replace(command, f"&#91;{command[1:]}")
+    if "[" in html:
+        for command in _COMMANDS:
+            html = html.replace(command, f"&#91;{command[1:]}")
     return html
 
 

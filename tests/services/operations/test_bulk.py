@@ -262,7 +262,7 @@ def test_readers_see_texts_that_did_not_change_without_rendering_them_again(
     def refuse(*_: Any) -> None:
         raise AssertionError("rendered again")
 
-    monkeypatch.setattr("cms.services.shelf.render_item", refuse)
+    monkeypatch.setattr("cms.services.pagetexts.render_item", refuse)
     do(session, "add_tag", [question], tag="new")
     after = publication_of(session, question)
     assert after is not None
