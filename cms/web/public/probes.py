@@ -6,7 +6,6 @@ import functools
 import shutil
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from flask import Response, current_app
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -50,5 +49,7 @@ def _disk(engine: Engine) -> str:
 @functools.cache
 def _head() -> str | None:
     # By their configuration: migrations import what stands beside them.
+    from alembic.script import ScriptDirectory
+
     config = current_app.extensions["migrate"].migrate.get_config()
     return ScriptDirectory.from_config(config).get_current_head()
