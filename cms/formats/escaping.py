@@ -58,3 +58,13 @@ def fenced(code: str, info: str = "") -> str:
         marks = "~" * max(3, max(map(len, re.findall("~++", code)), default=0) + 1)
     end = "" if not code or code.endswith("\n") else "\n"
     return f"{marks}{info}\n{code}{end}{marks}"
+
+
+# White space as the renderer has it too: runs are one space, lines have no margin.
+_LINE_ENDS = re.compile(r"[ \t]*+\n[ \t\n]*+")
+_SPACES = re.compile(r"[ \t]++")
+
+
+def collapsed(text: str) -> str:
+    """Return text with its white space as HTML shows it, but for line ends, which stay."""
+    return _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))
