@@ -15,6 +15,7 @@ from cms.web.auth import init_auth
 from cms.web.cache import init_cache
 from cms.web.errors import init_errors
 from cms.web.intake import intake
+from cms.web.metrics import init_metrics
 from cms.web.pages import init_pages
 from cms.web.public import public
 from cms.web.security import init_security, trust_proxies
@@ -51,5 +52,6 @@ def compose(config: Mapping[str, Any] | None = None) -> Flask:
     init_commands(app)
     # Outside of Flask, from the inside out: a kept page never reaches it.
     init_cache(app)
+    init_metrics(app)
     trust_proxies(app)
     return app

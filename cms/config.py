@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "PROXIES": 0,
     "FOUR_EYES": False,
     "PUBLIC_CORRECTIONS": False,
+    "METRICS_TOKEN": "",
     # Forms live as long as the session does: an expired token would cost typed text.
     "WTF_CSRF_TIME_LIMIT": None,
     # Flask-WTF would also ask for a Referer, which the page of a one-use link does not
@@ -91,6 +92,12 @@ def _secret(value: str) -> str:
     return value
 
 
+def _token(value: str) -> str:
+    if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("at least 16 letters, digits and signs")
+    return value
+
+
 def _name(value: str) -> str:
     if not value.strip() or len(value) > 80:
         raise ValueError("1 to 80 characters")
@@ -107,7 +114,10 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PROXIES": _count,
     "FOUR_EYES": _switch,
     "PUBLIC_CORRECTIONS": _switch,
+    "METRICS_TOKEN": _token,
 }
+# No message shows them.
+SECRETS = frozenset({"SECRET_KEY", "METRICS_TOKEN"})
 
 
 def environment() -> Mapping[str, str]:
@@ -128,7 +138,7 @@ def read_environment(
         try:
             settings[name] = read(raw)
         except ValueError as error:
-            shown = "that value" if name == "SECRET_KEY" else repr(_PASSWORD.sub(r"\1***@", raw))
+            shown = "that value" if name in SECRETS else repr(_PASSWORD.sub(r"\1***@", raw))
             faults[name] = f"CMS_{name} cannot be {shown}: it has to be {error}."
     return settings, faults
 
@@ -185,6 +195,20 @@ def kept_secret(path: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secret := secrets.token_hex(32))
     return secret
+
+
+# Of the library behind /metrics, which looks for it when it is imported.
+_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_counts(folder: str) -> None:
+    """Let the processes that begin from here on count together, in files of `folder`."""
+    os.environ[_SHARED_COUNTS] = folder
+
+
+def shares_counts(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether several processes count together."""
+    return _SHARED_COUNTS in environ
 
 
 # What a child process needs to find programs and to know the language of texts; no secret.

@@ -39,8 +39,9 @@ from cms.formats.markdown import MARKDOWN
 from cms.models import Base, User
 from cms.services import accounts
 from cms.vocabulary import Role
+from cms.web import cache
 from cms.web.admin.navigation import QUEUE_LENGTHS
-from cms.web.cache import CAPACITY, KeptPages, ResponseCache
+from cms.web.cache import KeptPages
 from cms.web.keptfiles import KEPT_FILES
 
 settings.register_profile("suite", deadline=None, print_blob=True, max_examples=25)
@@ -317,8 +318,7 @@ def app_on(url: str) -> Iterator[Flask]:
     app.extensions.pop(QUEUE_LENGTHS, None)
     if kept := app.extensions.pop(KEPT_FILES, None):
         kept.close()
-    assert isinstance(app.wsgi_app, ResponseCache)
-    app.wsgi_app.pages = KeptPages(CAPACITY)
+    app.extensions[cache.EXTENSION].pages = KeptPages(cache.CAPACITY)
 
 
 @functools.cache

@@ -47,7 +47,7 @@ def _say_written(file: Path, written: Written, seconds: float) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--safety-copy",
     type=click.Path(path_type=Path),
@@ -95,9 +95,9 @@ def _make_tables() -> None:
 
 
 def _ask(backup: Backup, now: BankFacts, copy: Path | None) -> None:
-    """Say what will happen, and go on if somebody agrees.
+    """Say what will happen, and go on if somebody agrees, or nothing is lost by it.
 
-    :raises InvalidInput: when nobody can answer
+    :raises InvalidInput: when nobody can answer, and what is there would not be kept
     """
     where = db.engine.url.render_as_string(hide_password=True)
     release = max(now.release, backup.facts.release) + 1
@@ -112,11 +112,13 @@ def _ask(backup: Backup, now: BankFacts, copy: Path | None) -> None:
         click.echo("What is there now is NOT kept.")
     else:
         click.echo(f"What is there now is kept in {copy} first.")
-    if not _is_terminal():
+    if _is_terminal():
+        click.confirm("Replace it?", abort=True)
+    elif copy is None:
         raise InvalidInput(
-            "Nothing was changed: there is no terminal to ask for a yes. Give --yes to restore."
+            "Nothing was changed: there is no terminal to ask for a yes. Give --yes, "
+            "or let what is there be kept."
         )
-    click.confirm("Replace it?", abort=True)
 
 
 def _is_terminal() -> bool:

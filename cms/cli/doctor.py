@@ -88,7 +88,7 @@ def _settings(
 
 
 def _shown(name: str, value: object) -> str:
-    if name == "SECRET_KEY":
+    if name in config.SECRETS:
         return "set, and long enough"
     if name.endswith("DATABASE_URL"):
         return make_url(str(value)).render_as_string(hide_password=True)

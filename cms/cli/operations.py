@@ -1,9 +1,11 @@
 """`serve` and `demo`: running the site."""
 
+import contextlib
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sqlalchemy import exists, select
 from cms.cli.exchange import import_command
 from cms.cli.migrations import require_head
 from cms.cli.work import worker_beside
+from cms.config import share_counts
 from cms.errors import InvalidInput
 from cms.extensions import db
 from cms.models import Question, User
@@ -119,8 +122,19 @@ def _serve(host: str, port: int, workers: int) -> None:
         log_level=LogLevels.error,
         log_access=False,
     )
-    with worker_beside():
+    with worker_beside(), _shared_counts(workers):
         server.serve()
+
+
+@contextlib.contextmanager
+def _shared_counts(workers: int) -> Iterator[None]:
+    """Give several processes a folder in which they count together for /metrics."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="qbank-metrics-") as folder:
+        share_counts(folder)
+        yield
 
 
 def _allow_open_files() -> None:

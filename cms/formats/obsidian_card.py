@@ -25,7 +25,10 @@ _parser = dialect()
 
 def escaped_line(line: str) -> str:
     """Return a stem, plain text in which backticks mark code, as a line of Markdown."""
-    parts = normalize_line(line).split("`")
+    line = normalize_line(line)
+    if not _trimmed(line):
+        return line.replace("\ufeff", "&#xFEFF;")
+    parts = line.split("`")
     if len(parts) % 2 == 0:
         return _without_separators(_SPECIAL.sub(r"\\\1", "\\`".join(parts)))
     # Every second part stands between backticks.
@@ -33,7 +36,7 @@ def escaped_line(line: str) -> str:
     text = "`".join(parts)
     text = f"\\{text}" if _BLOCK.match(text) and not text[0].isdecimal() else text
     text = re.sub(r"\A(\d{1,9})([.)])", r"\1\\\2", text)
-    return _without_separators(text)
+    return _without_fence(_without_separators(text))
 
 
 def card_text(markdown: str) -> str:
@@ -45,7 +48,7 @@ def card_text(markdown: str) -> str:
         if is_code:
             found.append(line)
             blank = False
-        elif not line.strip():
+        elif not _trimmed(line):
             blank = bool(found)
         else:
             after_fence = bool(found) and found[-1].startswith(("```", "~~~"))
@@ -72,13 +75,17 @@ def _lines(lines: list[str], markdown: str) -> Iterator[tuple[str, bool]]:
         at_margin = token.type == "fence" and shown[0].startswith(token.markup)
         sound = at_margin and shown[-1].strip() == token.markup and len(shown) > 1
         sound = sound and not any(line.startswith(token.markup) for line in content)
-        if sound:
+        if sound and "::" not in token.info:
             yield from ((line, True) for line in shown)
-        elif at_margin or any(not line.strip() or "::" in line for line in content):
+        elif (
+            at_margin
+            or "::" in token.info
+            or any(not line.strip() or "::" in line for line in content)
+        ):
             # Fenced anew at the margin, by more backticks than stand in it.
             runs = re.findall("`+", token.content)
             fence = "`" * max(3, 1 + max(map(len, runs), default=0))
-            yield f"{fence}{token.info.strip()}", True
+            yield f"{fence}{re.sub('::+', ':', token.info.strip())}", True
             yield from ((line, True) for line in content)
             yield fence, True
         else:
@@ -87,13 +94,23 @@ def _lines(lines: list[str], markdown: str) -> Iterator[tuple[str, bool]]:
     yield from ((line, False) for line in lines[at:])
 
 
+def _trimmed(line: str) -> str:
+    """Return a line without what the plugin trims: for JavaScript U+FEFF is a space, too."""
+    return line.replace("\ufeff", "").strip()
+
+
 def _safe(line: str) -> str:
-    if line.strip() in {"?", "??"}:
+    if _trimmed(line) in {"?", "??"}:
         return line.replace("?", "\\?", 1)
     parts = line.split("`")
     # Our pages show HTML as the text that it is; a vault would run it.
     parts[::2] = [_TAG.sub(r"\\<", part) for part in parts[::2]]
-    return _without_separators("`".join(parts))
+    return _without_fence(_without_separators("`".join(parts)))
+
+
+def _without_fence(line: str) -> str:
+    """Return a line of prose off the margin if the plugin would take it for that of a fence."""
+    return f" {line}" if line.startswith(("```", "~~~")) else line
 
 
 def _without_separators(line: str) -> str:

@@ -58,6 +58,7 @@ NAME_LIMIT = 200
 ANSWERS_LIMIT = 200  # answers of one question; a person writes a few
 TOO_MANY = f"It has more than {ANSWERS_LIMIT} answers. Split the question."
 
+_ELEMENT = re.compile(r"<(?!\s)")
 _UID = re.compile(UID_PATTERN)
 _ASSET = re.compile(f"asset:{ASSET_PATTERN}")
 _ON_THE_WEB = re.compile("https?://", re.IGNORECASE)
@@ -73,6 +74,15 @@ def name_of(item: Item) -> str:
     """Return the plain name by which a quiz lists a question, at most `NAME_LIMIT` characters."""
     name = plain_inline(item.stem)
     return name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1].rstrip() + "…"
+
+
+def moodle_name(item: Item) -> str:
+    """Return the name that Moodle lists: with a space after each '<'.
+
+    What follows a '<' without one is an element to Moodle (PHP's strip_tags), which
+    removes it. An entity would do for its lists, but shows as it is on other pages.
+    """
+    return _ELEMENT.sub("< ", name_of(item))
 
 
 def question_html(item: Item, asset: AssetAddress) -> str:

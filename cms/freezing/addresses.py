@@ -70,11 +70,6 @@ class Target:
         """What a link to it says, from the root of the site on."""
         return self.file.removesuffix(INDEX)
 
-    @property
-    def is_page(self) -> bool:
-        """Whether it has an address without a name of a file."""
-        return self.file.endswith(INDEX)
-
 
 class Addresses:
     """The files of one frozen site."""

@@ -265,7 +265,7 @@ def _look_at_accounts(session: Session) -> Finding:
             User.role == Role.admin, User.disabled_at.is_(None)
         )
     ).all()
-    found = f"{count} in all, {len(admins)} active administrators"
+    found = f"{count} in all, active administrators: {len(admins)}"
     if not count:
         return warning(what, "none yet", "Make the first: python manage.py init")
     if not admins:

@@ -6,11 +6,16 @@ again for as long as the bank's release is the one that its own ETag names. A
 kept page, or a 304, costs one look at the release and nothing of Flask.
 
 Only what a view of the shelf answers is kept: a 200 with such an ETag, and
-without a cookie. What depends on who is logged in never has one.
+without a cookie. What depends on who is logged in never has one. The site's
+own static files are kept, too, for as long as the build.
+
+What is kept is text, and is compressed once for all who take it so. None of it
+holds a secret that somebody could guess by its length: no token, no session.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
 import time
@@ -23,6 +28,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flask import Flask
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import Accept, Headers
+from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
 from cms.extensions import read_engine
@@ -31,6 +38,7 @@ from cms.web.conditions import status_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+EXTENSION = "kept_pages"
 CAPACITY = 32_000_000  # bytes of all kept bodies together
 LARGEST = 500_000  # bytes of one
 # Characters of a query string: a longer one is a search that nobody repeats.
@@ -39,15 +47,17 @@ LONGEST_QUERY = 200
 STALENESS = 1.0
 
 _RELEASE = "SELECT number FROM release_counter"
-_PAGES = ("/questions/", "/tags/", "/corrections/", "/study/", "/api/")
+_API = "/api/"
+_PAGES = ("/questions/", "/tags/", "/corrections/", "/study/", _API)
 # A deck's page and its files stand side by side: a file's name has a dot, an address has none.
 _DECKS = "/decks/"
 _FEED = "/feed.atom"
 _SITEMAP = "/sitemap"
+_STATIC = "/static/"
 # Where the site's own address is not set, these are made for the host that was asked.
 _FOR_PROGRAMS = (".atom", ".xml")
 # What the body is described by; a 304 and a 412 have none.
-_BODY_HEADERS = {"content-type", "content-length", "last-modified"}
+_BODY_HEADERS = {"content-type", "content-encoding", "content-length", "last-modified"}
 _STATUSES = {200: "200 OK", 304: "304 NOT MODIFIED", 412: "412 PRECONDITION FAILED"}
 
 
@@ -56,17 +66,19 @@ def init_cache(app: Flask) -> None:
     with app.app_context():
         engine = read_engine()
     look = SqliteLook(engine) if engine.dialect.name == "sqlite" else PolledLook(engine)
-    app.wsgi_app = ResponseCache(  # type: ignore[method-assign]
+    cache = ResponseCache(
         app.wsgi_app, look, app.config["BUILD"], trusted_hosts=app.config["TRUSTED_HOSTS"]
     )
+    app.extensions[EXTENSION] = cache
+    app.wsgi_app = cache  # type: ignore[method-assign]
 
 
 def keepable(path: str) -> bool:
-    """Whether a path is that of a page of the shelf. Exports are files: too large to keep."""
+    """Whether a path is a page's or a static file's. Exports are files: too large to keep."""
     if path.startswith(_DECKS):
         return "." not in path or path.endswith(_FEED)
     return path in {"/", "/export/", "/opensearch.xml", _FEED} or path.startswith(
-        (*_PAGES, _SITEMAP)
+        (*_PAGES, _SITEMAP, _STATIC)
     )
 
 
@@ -148,8 +160,8 @@ class PolledLook:
 
 # --- the pages -------------------------------------------------------------------
 
-Key = tuple[str, str, str, str]
-"""Origin, mount point, path and query: all that a public page may depend on in a request.
+Key = tuple[str, str, str, str, bool]
+"""Origin, mount point, path, query and whether gzip is taken: what a public page depends on.
 
 The origin is the scheme alone, but for what is made for programs.
 """
@@ -157,8 +169,12 @@ The origin is the scheme alone, but for what is made for programs.
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A finished response. `etag`, in quotes, and the date `modified` are as in its headers."""
+    """A finished response. `etag`, in quotes, and the date `modified` are as in its headers.
 
+    It is good for one release, or, without a number, for as long as the build.
+    """
+
+    release: int | None
     etag: str
     modified: str
     headers: list[tuple[str, str]]
@@ -218,8 +234,7 @@ class ResponseCache:
         self.pages = KeptPages(capacity)
         self._app = app
         self._look = look
-        self._build = build
-        self._etag = re.compile(rf'"(\d+)-{re.escape(build)}"')
+        self._etag = re.compile(rf'"(?:(\d+)-)?{re.escape(build)}"')
         hosts = None if trusted_hosts is None else list(trusted_hosts)
         # Flask refuses other hosts; a kept page must not answer them in its stead.
         self._is_trusted = lru_cache(256)(lambda host: host_is_trusted(host, hosts))
@@ -240,9 +255,11 @@ class ResponseCache:
         origin = environ["wsgi.url_scheme"]
         if path.endswith(_FOR_PROGRAMS):
             origin += f"://{environ.get('HTTP_HOST', '')}"
-        key = (origin, environ.get("SCRIPT_NAME", ""), path, query)
+        # Programs that call the API in their own process name gzip, and do not read it.
+        gzipped = not path.startswith(_API) and takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        key = (origin, environ.get("SCRIPT_NAME", ""), path, query, gzipped)
         page = self.pages.get(key)
-        if page is None or page.etag != f'"{self._look()}-{self._build}"':
+        if page is None or page.release not in {None, self._look()}:
             return self._fresh(key, environ, start_response)
         return _send(page, environ, start_response)
 
@@ -250,23 +267,41 @@ class ResponseCache:
         self, key: Key, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Let the app answer, and keep the page that it makes under the ETag that it has."""
-        status, headers, body = _answer(self._app, environ)
+        # A page that is asked for by HEAD is asked for by GET next.
+        status, headers, body = _answer(self._app, {**environ, "REQUEST_METHOD": "GET"})
         named = {name.lower(): value for name, value in headers}
-        etag = named.get("etag", "")
-        found = self._etag.fullmatch(etag)
+        found = self._etag.fullmatch(named.get("etag", ""))
         if not status.startswith("200 ") or not found or "set-cookie" in named:
             start_response(status, headers)
-            return [body]
-        page = Page(etag, named.get("last-modified", ""), headers, body)
-        if (
-            environ["REQUEST_METHOD"] == "GET"
-            and len(body) <= LARGEST
-            and len(key[3]) <= LONGEST_QUERY
-        ):
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        release = None if found[1] is None else int(found[1])
+        page = _page(release, headers, body, gzipped=key[4])
+        if len(page.body) <= LARGEST and len(key[3]) <= LONGEST_QUERY:
             self.pages.put(key, page)
-        if int(found[1]) != self._look():
+        if release is not None and release != self._look():
             self._look.forget()
         return _send(page, environ, start_response)
+
+
+@lru_cache(64)
+def takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` takes gzip (RFC 9110, section 12.5.3)."""
+    return parse_accept_header(accepted, Accept).quality("gzip") > 0
+
+
+def _page(
+    release: int | None, headers: list[tuple[str, str]], body: bytes, *, gzipped: bool
+) -> Page:
+    """Return the response as it is sent: another coding is another representation and ETag."""
+    named = Headers(headers)
+    named["Vary"] = "Accept-Encoding"
+    if gzipped:
+        # Without a time, the same page is the same bytes.
+        body = gzip.compress(body, 6, mtime=0)
+        named["Content-Encoding"] = "gzip"
+        named["Content-Length"] = str(len(body))
+        named["ETag"] = f'{named["ETag"][:-1]}-gzip"'
+    return Page(release, named["ETag"], named.get("Last-Modified", ""), named.to_wsgi_list(), body)
 
 
 def _answer(

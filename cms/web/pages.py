@@ -98,6 +98,7 @@ def keep_versioned_assets(response: Response) -> Response:
     """Let a static file that was asked for by this build's address be kept for a year."""
     if request.endpoint == "static" and request.args.get("v") == _build():
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.set_etag(_build())
     return response
 
 

@@ -239,25 +239,33 @@ def test_a_folder_is_no_backup(run: Run, tmp_path: Path) -> None:
     assert "it cannot be read (Is a directory)." in run("restore", str(tmp_path)).output
 
 
-def test_nothing_is_replaced_without_a_yes(run: Run, session: Session, tmp_path: Path) -> None:
+def test_nothing_is_replaced_for_good_without_a_yes(
+    run: Run, session: Session, tmp_path: Path
+) -> None:
     file = tmp_path / "bank.db"
     make_published(session)
     assert run("backup", str(file)).exit_code == 0
     make_published(session, "Another?")
-    asked = run("restore", str(file))
-    assert asked.exit_code == 1
-    assert "2 questions, release 2 of 2026-11-22 10:00 UTC" in asked.output
-    assert "  1 question, release 1 of 2026-11-22 10:00 UTC" in asked.output
-    assert "Readers get release 3, in which every question counts as changed." in asked.output
-    assert f"What is there now is kept in {file}.before-" in asked.output
-    assert "there is no terminal to ask for a yes. Give --yes" in asked.output
+    refused = run("restore", str(file), "--no-safety-copy")
+    assert refused.exit_code == 1
+    assert "What is there now is NOT kept." in refused.output
+    assert "there is no terminal to ask for a yes. Give --yes" in refused.output
     assert [path.name for path in tmp_path.iterdir()] == ["bank.db"]
-    unkept = run("restore", str(file), "--no-safety-copy")
-    assert "What is there now is NOT kept." in unkept.output
     both = run("restore", str(file), "--no-safety-copy", "--safety-copy", "x.db")
     assert "exclude each other" in both.output
     taken = run("restore", str(file), "--yes", "--safety-copy", str(file))
     assert "is there already. Name another file by --safety-copy." in taken.output
+    # Where nothing is lost, a script need not say yes.
+    asked = run("restore", str(file))
+    assert asked.exit_code == 0
+    assert "2 questions, release 2 of 2026-11-22 10:00 UTC" in asked.output
+    assert "  1 question, release 1 of 2026-11-22 10:00 UTC" in asked.output
+    assert "Readers get release 3, in which every question counts as changed." in asked.output
+    assert f"What is there now is kept in {file}.before-" in asked.output
+    kept, _ = sorted(tmp_path.glob("bank.db*"), reverse=True)
+    assert run("restore", str(kept)).exit_code == 0
+    session.expire_all()
+    assert session.scalar(select(func.count()).select_from(Question)) == 2
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 2), ("y", 1)])

@@ -46,7 +46,7 @@ def test_a_bank_in_order_has_no_fault(
     )
     assert states(rows) == {}
     assert rows["migrations"].found.endswith("the newest")
-    assert rows["accounts"].found == "1 in all, 1 active administrators"
+    assert rows["accounts"].found == "1 in all, active administrators: 1"
     assert rows["read database"].found == "at release 1, like the bank"
     assert rows["CMS_SECRET_KEY"].found == "set, and long enough"
     for name, value in {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}.items():

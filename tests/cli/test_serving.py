@@ -47,8 +47,9 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(self.port)]
+        command += options
         self._process = subprocess.Popen(
             command, env=self._environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
@@ -248,3 +249,21 @@ def test_clients_that_stall_hold_up_nobody_else(session: Session, server: Server
         for connection in stalled:
             connection.close()
     assert "1 question" in page
+
+
+# --- watched --------------------------------------------------------------------------
+
+
+def test_processes_count_together(session: Session, server: Server) -> None:
+    """Whichever is asked knows what the others answered."""
+    make_published(session)
+    server.start("--workers", "2")
+    for _ in range(40):
+        urllib.request.urlopen(f"{server.url}/questions/", timeout=10).read()
+    told = {
+        line
+        for _ in range(10)
+        for line in urllib.request.urlopen(f"{server.url}/metrics", timeout=10)
+        if b'area="questions",code="200"' in line
+    }
+    assert told == {b'qbank_http_requests_total{area="questions",code="200"} 40.0\n'}

@@ -49,7 +49,7 @@ def test_an_essay_has_its_answer_where_whoever_grades_it_looks() -> None:
     assert category.attributes == {"type": "category"}
     assert category.first("category", "text").text == "$course$/top/A bank, release 1/numbers"
     assert essay.attributes == {"type": "essay"}
-    assert essay.first("name", "text").text == "Is a <b>?"
+    assert essay.first("name", "text").text == "Is a < b>?"
     assert essay.first("questiontext", "text").text == "<p>Is <code>a</code> &lt;b&gt;?</p>"
     assert essay.first("idnumber").text == question().uid
     assert essay.first("graderinfo").attributes == {"format": "html"}

@@ -20,6 +20,9 @@ from cms.formats.obsidian import MARK, RECORD
 from tests.formats.strategies import items, question, upload, written
 
 OBSIDIAN = FORMATS["obsidian.zip"]
+# What ECMAScript calls white space and line terminators, beside U+FEFF.
+SPACES = [*range(9, 14), 0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]
+SPACES += [0x202F, 0x205F, 0x3000]
 ASSET = AssetItem(name="0" * 64 + ".png", data=b"\x89PNG\r\n\x1a\n")
 
 
@@ -43,6 +46,11 @@ def is_separated(line: str) -> bool:
     return False
 
 
+def trimmed(line: str) -> str:
+    """Return a line as JavaScript trims it: U+FEFF, too."""
+    return line.strip("\ufeff" + "".join(map(chr, SPACES)))
+
+
 def cards(text: str) -> list[tuple[str, str]]:
     """Return the cards of a note as the plugin sees them: their kind and their text."""
     _, _, body = text.removeprefix("---\n").partition("\n---\n")
@@ -54,7 +62,7 @@ def cards(text: str) -> list[tuple[str, str]]:
         if line.startswith("<!--") and not line.startswith("<!--SR:"):
             at += 2 if "-->" in line else len(lines)
             continue
-        if not line.strip():
+        if not trimmed(line):
             if kind:
                 found.append((kind, card.rstrip()))
             kind, card = "", ""
@@ -64,8 +72,8 @@ def cards(text: str) -> list[tuple[str, str]]:
         if is_separated(line):
             found.append(("single", line))
             kind, card = "", ""
-        elif line.strip() in {"?", "??"}:
-            kind = "basic" if line.strip() == "?" else "reversed"
+        elif trimmed(line) in {"?", "??"} and trimmed(card.rpartition("\n")[0]):
+            kind = "basic" if trimmed(line) == "?" else "reversed"
         elif line.startswith(("```", "~~~")):
             fence = line[: len(line) - len(line.lstrip(line[0]))]
             while at + 1 < len(lines) and not lines[at + 1].startswith(fence):
@@ -105,6 +113,10 @@ def test_a_note_is_one_card_below_its_properties_and_above_the_mark() -> None:
         ("- a\n  ```py\n  x\n  ```", "- a\n  ```py\n  x\n  ```"),
         ("a\n\n    x\n\n    y::z", "a\n```\nx\n\ny::z\n```"),
         ("```\nx", "```\nx\n```"),
+        ("```a::b\nx\n```", "```a:b\nx\n```"),
+        ("```a `b` c``` d", " ```a `b` c``` d"),
+        ("a\n\ufeff\nb", "a\n <!-- -->\nb"),
+        ("a\n\ufeff?\nb", "a\n\ufeff\\?\nb"),
     ],
 )
 def test_what_would_end_or_split_a_card_is_written_so_that_it_does_not(
@@ -115,6 +127,11 @@ def test_what_would_end_or_split_a_card_is_written_so_that_it_does_not(
     text = note(item)
     assert text.partition("?\n?\n")[2].partition(f"\n\n{MARK}")[0] == shown
     assert [kind for kind, _ in cards(text)] == ["basic"]
+
+
+@pytest.mark.parametrize("stem", ["\ufeff", "```a``` is code", "?", "\ufeff?"])
+def test_every_stem_begins_a_card(stem: str) -> None:
+    assert [kind for kind, _ in cards(note(question(1, stem=stem)))] == ["basic"]
 
 
 @given(item=items)

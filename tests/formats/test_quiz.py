@@ -23,7 +23,7 @@ from cms.formats.item import (
     SourceItem,
     TagItem,
 )
-from cms.formats.quiz import shares, stem_and_context
+from cms.formats.quiz import moodle_name, shares, stem_and_context
 from cms.formats.quiztags import folder_of, tag_path
 from cms.vocabulary import CorrectionKind, Difficulty
 from tests.formats.pictures import picture_of
@@ -126,6 +126,14 @@ def test_without_a_name_as_much_of_the_text_as_fits_is_the_stem() -> None:
     assert len(stem) <= 500
     assert stem.endswith("long…")
     assert context == ("long " * 200).strip()
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("Is `a<b>` b?", "Is a< b> b?"), ("a <= b", "a < = b"), ("a < b", "a < b"), ("a <", "a < ")],
+)
+def test_nothing_of_a_name_is_an_element_to_moodle(stem: str, name: str) -> None:
+    assert moodle_name(question(stem=stem)) == name
 
 
 # --- tags, difficulty, categories ------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -134,7 +136,11 @@ def test_a_reader_who_has_the_page_gets_a_304(
         ask(wrapped)
     answer = ask(wrapped, method=method, HTTP_IF_NONE_MATCH=named.replace("{b}", BUILD))
     assert (answer.status, answer.body) == (304, b"")
-    assert answer.headers == {"ETag": f'"1-{BUILD}"', "X-Policy": "strict"}
+    assert answer.headers == {
+        "ETag": f'"1-{BUILD}"',
+        "X-Policy": "strict",
+        "Vary": "Accept-Encoding",
+    }
     assert stub.calls == 1
 
 
@@ -151,7 +157,9 @@ def test_a_head_has_the_headers_of_a_get_and_no_body(stub: Stub, wrapped: Respon
     after = ask(wrapped, method="HEAD")
     assert before.headers == got.headers == after.headers
     assert (before.body, got.body, after.body) == (b"", b"/ of 1", b"")
-    assert stub.calls == 2
+    assert stub.calls == 1
+    stub.status = "404 NOT FOUND"
+    assert ask(wrapped, "/questions/none", method="HEAD").body == b""
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,7 @@ def test_what_has_absolute_addresses_is_kept_for_each_host(
     "path",
     [
         *("/robots.txt", "/decks/feed.atom.json", "/readyz"),
-        *("/admin/", "/login", "/account", "/static/site.css", "/export/bank.json", "/healthz"),
+        *("/admin/", "/login", "/account", "/staticx", "/export/bank.json", "/healthz"),
         *(
             "/questions",
             "/questionsx",
@@ -255,16 +263,69 @@ def test_an_untrusted_host_gets_no_kept_page(stub: Stub) -> None:
 
 def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
     pages = KeptPages(capacity=1_000)
+
+    def put(name: str, size: int) -> None:
+        pages.put(("http", "", name, "", True), Page(1, "", "", [], b"x" * size))
+
     for name in "abc":
-        pages.put(("http", "", name, ""), Page("", "", [], b"x" * 300))
-    pages.get(("http", "", "a", ""))
-    pages.put(("http", "", "d", ""), Page("", "", [], b"x" * 300))
-    kept = [name for name in "abcd" if pages.get(("http", "", name, ""))]
+        put(name, 300)
+    pages.get(("http", "", "a", "", True))
+    put("d", 300)
+    kept = [name for name in "abcd" if pages.get(("http", "", name, "", True))]
     assert kept == ["a", "c", "d"]
-    pages.put(("http", "", "a", ""), Page("", "", [], b"x" * 100))
+    put("a", 100)
     assert pages.size == 700
-    pages.put(("http", "", "e", ""), Page("", "", [], b"x" * 2_000))
+    put("e", 2_000)
     assert pages.size == 0
+
+
+# --- compressed ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accepted", "gzipped"),
+    [
+        *(("gzip", True), ("gzip, deflate, br, zstd", True), ("br;q=1.0, GZIP;q=0.5", True)),
+        *(("*", True), ("br, *;q=0.1", True)),
+        *(("", False), ("identity", False), ("br", False), ("gzip;q=0", False)),
+        *(("*, gzip;q=0", False), ("gzip;q=much", False), ("\x00;;,", False)),
+    ],
+)
+def test_a_page_is_compressed_for_whoever_takes_it_so(
+    stub: Stub, wrapped: ResponseCache, accepted: str, gzipped: bool
+) -> None:
+    stub.body = b"the same words again, " * 100
+    answer = ask(wrapped, HTTP_ACCEPT_ENCODING=accepted)
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert (answer.headers.get("Content-Encoding") == "gzip") is gzipped
+    assert (len(answer.body) < 200) is gzipped
+    assert (gzip.decompress(answer.body) if gzipped else answer.body) == stub.body
+
+
+def test_each_coding_is_kept_and_has_an_etag_of_its_own(stub: Stub, wrapped: ResponseCache) -> None:
+    gzipped, plain = ask(wrapped, HTTP_ACCEPT_ENCODING="gzip"), ask(wrapped)
+    etags = gzipped.headers["ETag"], plain.headers["ETag"]
+    assert etags == (f'"1-{BUILD}-gzip"', f'"1-{BUILD}"')
+    for accepted, etag, other in (("gzip", *etags), ("", *reversed(etags))):
+        same = ask(wrapped, HTTP_ACCEPT_ENCODING=accepted, HTTP_IF_NONE_MATCH=etag)
+        assert (same.status, same.body, same.headers["ETag"]) == (304, b"", etag)
+        assert "Content-Encoding" not in same.headers
+        another = ask(wrapped, HTTP_ACCEPT_ENCODING=accepted, HTTP_IF_NONE_MATCH=other)
+        assert another.status == 200
+    assert stub.calls == 2
+
+
+def test_what_belongs_to_the_build_is_kept_beyond_a_release(
+    stub: Stub, wrapped: ResponseCache
+) -> None:
+    stub.extra = [("ETag", f'"{BUILD}"')]
+    ask(wrapped, "/static/site.css")
+    stub.release = 2
+    assert ask(wrapped, "/static/site.css").status == 200
+    stub.release = None
+    assert ask(wrapped, "/static/site.css", HTTP_IF_NONE_MATCH=f'"{BUILD}"').status == 304
+    assert (stub.calls, stub.forgotten) == (1, 0)
 
 
 # --- the looks -----------------------------------------------------------------
@@ -335,6 +396,28 @@ def test_each_thread_looks_for_itself_and_disposal_closes_all(engine: Engine) ->
 
 
 # --- the whole site ------------------------------------------------------------
+
+
+def test_pages_and_static_files_are_sent_compressed_and_nothing_of_the_desk(
+    client: FlaskClient, session: Session
+) -> None:
+    make_published(session)
+    page = client.get("/questions/what-is-a-view")
+    static = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert len(static) > 3
+    public = ["/", "/questions/", "/questions/what-is-a-view", "/questions/what-is-a-view.json"]
+    public += ["/feed.atom", "/sitemap.xml"]
+    for address in (*public, *static):
+        plain = client.get(address)
+        sent = client.get(address, headers={"Accept-Encoding": "gzip, br"})
+        assert (plain.status_code, sent.status_code) == (200, 200), address
+        assert sent.headers["Content-Encoding"] == "gzip", address
+        assert gzip.decompress(sent.data) == plain.data, address
+        assert sent.headers["Content-Type"] == plain.headers["Content-Type"]
+        assert sent.headers["Content-Security-Policy"] == plain.headers["Content-Security-Policy"]
+    for address in ("/login", "/questions/none", "/export/bank.json", "/api/v1/questions"):
+        sent = client.get(address, headers={"Accept-Encoding": "gzip"})
+        assert "Content-Encoding" not in sent.headers, address
 
 
 def test_the_site_serves_a_kept_page_without_flask(

@@ -204,7 +204,7 @@ PIECES = (
 )
 NAMES = ("q", "tag", "difficulty", "sort", "after", "before", "since", "bom", "raw", "x", "")
 HEADERS = {
-    "If-None-Match": ('"', "*", 'W/"1-x"', "," * 500, "x" * 5_000, '"é"'),
+    "If-None-Match": ("*", '"', "*", 'W/"1-x"', "," * 500, "x" * 5_000, '"é"'),
     "If-Modified-Since": ("", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT", "Sun, 06 Nov 9999"),
     "If-Match": ("*", '"x"', ""),
     "If-Unmodified-Since": ("Thu, 01 Jan 1970 00:00:00 GMT", "x"),
@@ -233,7 +233,7 @@ def strange_requests(app: Flask, count: int, seed: int) -> Iterator[tuple[str, E
             f"{chance.choice(NAMES)}={quote(chance.choice(PIECES), safe='%')}"
             for _ in range(chance.choice((0, 0, 1, 2, 12)))
         ]
-        names = chance.sample(sorted(HEADERS), chance.choice((0, 0, 1, 2)))
+        names = chance.sample(sorted(HEADERS), chance.choice((0, 1, 2, 3)))
         method = chance.choice(METHODS)
         builder = EnvironBuilder(
             path=quote(path, safe="/%"),
@@ -252,7 +252,7 @@ def test_no_request_breaks_the_public_site_or_changes_the_bank(
     session.rollback()
     before = state_of(session.get_bind())  # type: ignore[arg-type]
     broken, statuses = [], set()
-    for told, builder in strange_requests(app, 600, seed=20261122):
+    for told, builder in strange_requests(app, 600, seed=20261127):
         chunks, status, headers = run_wsgi_app(app, builder.get_environ(), buffered=True)
         body = b"".join(chunks)
         code = int(status[:3])

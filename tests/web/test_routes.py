@@ -363,6 +363,7 @@ ROUTES: dict[str, Route] = {
     "public.robots": get(ALL),
     "public.healthz": get(ALL),
     "public.readyz": get(ALL),
+    "public.metrics": get(ALL),
     "api.index": get(ALL),
     "api.questions": get(ALL),
     "api.question": get(NONE, fixed(uid="01920000-0000-7000-8000-000000000000")),

@@ -33,5 +33,5 @@ GIFT = Format(
     drops=DROPS - {"assets.alt"} | {"assets"},
     through_html=True,
     holds="a question bank of Moodle as text that people edit",
-    checked_with="`gift-pegjs`, a parser of GIFT",
+    checked_with="`gift-pegjs`, a parser of GIFT; by hand, Moodle 5.0",
 )

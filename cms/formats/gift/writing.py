@@ -8,12 +8,7 @@ from cms.formats.gift.texts import escaped
 from cms.formats.html import to_html
 from cms.formats.item import Item, OptionItem
 from cms.formats.outgoing import Export, gathered
-from cms.formats.quiz import (
-    explanation_html,
-    name_of,
-    question_html,
-    shares,
-)
+from cms.formats.quiz import explanation_html, moodle_name, question_html, shares
 from cms.formats.quiztags import categories, labels_of
 
 
@@ -36,7 +31,7 @@ def _blocks(export: Export) -> Iterator[bytes]:
 
 def _block(item: Item, url: str) -> str:
     labels = "".join(f" [tag:{label}]" for label in labels_of(item))
-    name = f"::{escaped(name_of(item))}::" if item.stem else ""
+    name = f"::{escaped(moodle_name(item))}::" if item.stem else ""
     text = escaped(question_html(item, _address))
     explanation = explanation_html(item, url, _address)
     feedback = f"####{escaped(explanation)}" if explanation else ""

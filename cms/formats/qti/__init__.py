@@ -26,5 +26,5 @@ QTI = Format(
     drops=DROPS,
     through_html=True,
     holds="a question bank of Canvas, TAO and their like, with its images",
-    checked_with="the rules of the 2.1 schema that its items use",
+    checked_with="what the 2.1 schema says of its elements; by hand, that schema and TAO's SDK",
 )

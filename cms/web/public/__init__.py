@@ -2,7 +2,8 @@
 
 Every page answers GET and HEAD. What it shows depends on its address, the
 release and the build, and its ETag says so: `cms.web.cache` may keep it.
-It does not vary by any header of a request: each form has its own address.
+What it says varies by no header of a request: each form has its own address.
+The cache alone looks at one, to send pages compressed to whoever takes them so.
 """
 
 from __future__ import annotations
