@@ -8,12 +8,9 @@ that tells where and with what it was taken, and of an SVG only what draws.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from cms.errors import InvalidInput
 from cms.formats.item import ASSET_PATTERN, AssetItem, Content, Item
@@ -33,10 +30,6 @@ MEDIA_TYPES = {
 }
 """The media type of an image by the ending of its name."""
 
-# How Pillow calls them. A photo of two views is 'MPO': a JPEG with a second one behind it.
-_ENDINGS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "GIF": "gif", "WEBP": "webp"}
-# Where programs put the place, the time and the owner's name, as Pillow calls it.
-_PRIVATE = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "photoshop"})
 _REFERENCE = re.compile(rf"asset:({ASSET_PATTERN})")
 _MARKUP = re.compile(r"([\\\[\]`*_<&$!~])")
 _ESCAPED = r"\\\1"
@@ -148,7 +141,9 @@ def picture(data: bytes) -> Picture:
         width, height = max(1, round(drawing.width)), max(1, round(drawing.height))
         found = Picture(drawing.data, "svg", min(width, SIDE_LIMIT), min(height, SIDE_LIMIT))
     else:
-        found = _raster(data)
+        from cms.formats.pixels import raster
+
+        found = raster(data)
     _check_bytes(found.data)
     return found
 
@@ -161,58 +156,18 @@ def _check_bytes(data: bytes) -> None:
         )
 
 
-def _raster(data: bytes) -> Picture:
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as image:
-            _check_pixels(*image.size)
-            image.load()
-            ending = _ENDINGS[image.format or ""]
-            if getattr(image, "n_frames", 1) == 1 or image.format == "MPO":
-                data = _without_private(data, image)
-    except InvalidInput:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large("more pixels than can be counted safely") from None
-    except UnidentifiedImageError:
-        raise InvalidInput(
-            "This is no image that the bank keeps. PNG, JPEG, GIF, WebP and SVG are.", field="file"
-        ) from None
-    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to.
-        raise InvalidInput(
-            f"This image is damaged ({error}). Save it again.", field="file"
-        ) from None
-    with Image.open(io.BytesIO(data)) as kept:
-        return Picture(data, ending, *kept.size)
+def check_pixels(width: int, height: int) -> None:
+    """Let pass the size of an image.
 
-
-def _check_pixels(width: int, height: int) -> None:
+    :raises InvalidInput: when it has too many pixels
+    """
     if width * height > PIXELS_LIMIT or max(width, height) > SIDE_LIMIT:
-        raise _too_large(f"{width:,} × {height:,} pixels")
+        raise too_large(f"{width:,} × {height:,} pixels")
 
 
-def _too_large(what: str) -> InvalidInput:
+def too_large(what: str) -> InvalidInput:
+    """Return the refusal of an image; `what` says how much it has."""
     return InvalidInput(
         f"The image has {what}, the limit is {PIXELS_LIMIT:,} in all. Make it smaller.",
         field="file",
     )
-
-
-def _without_private(data: bytes, image: Image.Image) -> bytes:
-    """Return the image turned upright, without what tells of its making; its colors stay."""
-    if not _PRIVATE & image.info.keys() and image.format != "MPO":
-        return data
-    upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-    shown = image if upright else ImageOps.exif_transpose(image)
-    for name in _PRIVATE:
-        shown.info.pop(name, None)
-    more = {"icc_profile": image.info["icc_profile"]} if "icc_profile" in image.info else {}
-    kept = io.BytesIO()
-    if image.format in {"JPEG", "MPO"}:
-        # 'keep' is for pixels that stand where they stood.
-        quality = {"quality": "keep" if upright and image.format == "JPEG" else 92}
-        shown.save(kept, "JPEG", exif=b"", **quality, **more)
-    elif image.format == "WEBP":
-        shown.save(kept, "WEBP", quality=92, exif=b"", **more)
-    else:
-        shown.save(kept, image.format, **more)
-    return kept.getvalue()

@@ -58,3 +58,16 @@ def fenced(code: str, info: str = "") -> str:
         marks = "~" * max(3, max(map(len, re.findall("~++", code)), default=0) + 1)
     end = "" if not code or code.endswith("\n") else "\n"
     return f"{marks}{info}\n{code}{end}{marks}"
+
+
+# White space as the renderer has it too: runs are one space, lines have no margin.
+_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t\n]*+")
+# All white space in a line but a single space.
+_SPACES = re.compile(r" [ \t]++|\t[ \t]*+")
+
+
+def collapsed(text: str) -> str:
+    """Return text with its white space as HTML shows it, but for line ends, which stay."""
+    if "\n" in text:
+        text = _LINE_ENDS.sub("\n", text)
+    return _SPACES.sub(" ", text)

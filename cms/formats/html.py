@@ -14,15 +14,12 @@ from html import escape, unescape
 from typing import Any
 
 import nh3
-from bs4 import BeautifulSoup
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from cms.formats.escaping import collapsed, escape_line_start
 from cms.formats.escaping import escape as escape_text
-from cms.formats.escaping import escape_line_start
-from cms.formats.htmlformulas import mark_formulas, may_hold_formulas
 from cms.formats.item import ASSET_PATTERN
-from cms.formats.markdownwriter import MarkdownWriter, collapsed
 from cms.markup.dialect import dialect
 from cms.markup.formulas import INLINE_FORMULAS
 from cms.markup.highlighting import CODE_CLASSES, highlighted
@@ -226,11 +223,9 @@ def to_markdown(html: str, asset: AssetOf = _external) -> str:
         return ""
     if len(html) > HTML_LIMIT or _is_too_deep(html):
         return escape_line_start(escape_text(unescape(_TAG.sub(" ", html)).strip()))
-    clean = _cleaner.clean(html)
-    tree = BeautifulSoup(clean, "html.parser", preserve_whitespace_tags={"pre", "code"})
-    if may_hold_formulas(clean):
-        mark_formulas(tree)
-    return MarkdownWriter(asset).document(tree)
+    from cms.formats.htmltree import written
+
+    return written(_cleaner.clean(html), asset)
 
 
 def _is_too_deep(html: str) -> bool:

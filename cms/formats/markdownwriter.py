@@ -16,7 +16,7 @@ from itertools import groupby
 from bs4 import Tag
 from bs4.element import NavigableString, PageElement
 
-from cms.formats.escaping import code_span, escape, escape_line_start, fenced
+from cms.formats.escaping import code_span, collapsed, escape, escape_line_start, fenced
 from cms.formats.htmlformulas import TAG, block_formula, written_formula
 
 ImageOf = Callable[[str], str]
@@ -30,10 +30,6 @@ _BLOCKS = _CONTAINERS | {
 _EMPHASIS = {"em": "*", "i": "*", "strong": "**", "b": "**", "s": "~~", "del": "~~"}
 _HIGHEST_NUMBER = 999_999_999  # Of an item: CommonMark reads nine digits.
 
-# White space as the renderer has it too: runs are one space, lines have no margin.
-_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t\n]*+")
-# All white space in a line but a single space.
-_SPACES = re.compile(r" [ \t]++|\t[ \t]*+")
 # What the first characters of a line make of it, beyond `escape_line_start`: a rule, the
 # line below a table's head, the underline of a heading.
 _RULE = re.compile(r"[|:\-= \t]++$")
@@ -43,13 +39,6 @@ _BEYOND_ESCAPE = re.compile(r"~|!(?=\[|\Z)")
 _BRACKETS = re.compile(r"[\[\]]")
 _IN_ADDRESS = re.compile(r"[\\()&<>]|\s")
 _IN_TITLE = re.compile(r'[\\"&]|\n')
-
-
-def collapsed(text: str) -> str:
-    """Return text with its white space as HTML shows it, but for line ends, which stay."""
-    if "\n" in text:
-        text = _LINE_ENDS.sub("\n", text)
-    return _SPACES.sub(" ", text)
 
 
 class MarkdownWriter:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from cms.errors import InvalidInput, TooManyAttempts
 
@@ -107,6 +106,9 @@ def _holds_name(password: str, name: str) -> bool:
 
 
 def _is_common(password: str, name: str) -> bool:
+    # Its lists of common words take 10 MB: they come with the first new password.
+    from zxcvbn import zxcvbn
+
     estimate = zxcvbn(password[:JUDGED], user_inputs=[name])
     return float(estimate["guesses_log10"]) < COMMON_GUESSES
 

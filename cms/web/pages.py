@@ -9,6 +9,7 @@ earliest that a page of it can have been modified.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -69,11 +70,13 @@ def built_at() -> datetime:
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in _files()), UTC)
 
 
-def _files() -> list[Path]:
+@functools.cache
+def _files() -> tuple[Path, ...]:
+    """Return the files that this process runs: looked up once, as that takes a while."""
     files = [*PACKAGE.rglob("*.py")]
     for folder in ("templates", "static"):
         files += (path for path in (PACKAGE / "web" / folder).rglob("*") if path.is_file())
-    return files
+    return tuple(files)
 
 
 def asset(name: str) -> str:

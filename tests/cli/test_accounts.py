@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cms import cli
 from cms.extensions import db
 from cms.models import AuditEvent, User
 from cms.services import accounts, logins
@@ -194,9 +195,9 @@ def test_wrong_usage_is_exit_2_with_the_usage(app: Flask, run: Run, words: list[
     assert users(app) == {}
 
 
-def test_no_account_command_takes_a_password(app: Flask) -> None:
-    group = app.cli.commands["user"]
-    commands = [app.cli.commands["init"], *group.commands.values()]  # type: ignore[attr-defined]
+def test_no_account_command_takes_a_password() -> None:
+    group, init = cli.found("user"), cli.found("init")
+    commands = [init, *group.commands.values()]  # type: ignore[attr-defined]
     names = {parameter.name for command in commands for parameter in command.params}
     assert names == {"name", "role"}
 

@@ -3,13 +3,14 @@
 A package that we write updates the notes of those who have it already: each note is
 known by the question's uid, and is as new as the question. What is asked of a
 collection for that stands in `notetype.py` and `collection.py`.
+What reads notes is imported with the first file that has some.
 """
 
 from __future__ import annotations
 
 from cms.errors import UnreadableFile
 from cms.formats.anki import text
-from cms.formats.anki.notes import DROPS, NoteReader
+from cms.formats.anki.notetype import DROPS
 from cms.formats.anki.package import COLLECTIONS, Package
 from cms.formats.anki.writing import write
 from cms.formats.archive import Archive, is_archive
@@ -39,6 +40,8 @@ def read(upload: Upload) -> Reading:
         raise UnreadableFile(
             upload.name, "This is no Anki package. Export one in Anki: 'Anki Deck Package'."
         )
+    from cms.formats.anki.notes import NoteReader
+
     package = Package(upload)
     reading = Reading(rows=())
     source = upload.name.removesuffix(".apkg") or upload.name

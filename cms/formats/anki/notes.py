@@ -10,12 +10,11 @@ from slugify import slugify
 
 from cms.errors import InvalidInput
 from cms.formats.anki.cloze import cloze_sides
-from cms.formats.anki.fields import item_of, line_of
-from cms.formats.anki.notetype import NAME
+from cms.formats.anki.notetype import DROPS, NAME
 from cms.formats.anki.package import FoundNote
+from cms.formats.anki.readfields import item_of, line_of
 from cms.formats.assets import asset_item
 from cms.formats.checks import Gate
-from cms.formats.format import BANK_FACTS, QUESTION_FACTS
 from cms.formats.html import to_markdown
 from cms.formats.incoming import Damage, Reading, Row
 from cms.formats.item import (
@@ -29,23 +28,6 @@ from cms.formats.item import (
 )
 from cms.formats.strict_json import JSONFault
 from cms.text import normalize_line
-
-# What a note of ours says nothing about: those are the bank's own.
-DROPS = (
-    QUESTION_FACTS
-    | BANK_FACTS
-    | {
-        "slug",
-        "answers.uid",
-        "answers[0].label",
-        "answers[1:].applies_to",
-        "answers[1:].sources",
-        "answers.sources.accessed_on",
-        "corrections",
-        "provenance",
-        "assets.alt",
-    }
-)
 
 # Tags that Anki gives by itself: they tell of a learner, not of the question.
 _OF_LEARNERS = frozenset({"leech", "marked"})

@@ -20,6 +20,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS
+
+# What a note of ours says nothing about: those are the bank's own.
+DROPS = (
+    QUESTION_FACTS
+    | BANK_FACTS
+    | {
+        "slug",
+        "answers.uid",
+        "answers[0].label",
+        "answers[1:].applies_to",
+        "answers[1:].sources",
+        "answers.sources.accessed_on",
+        "corrections",
+        "provenance",
+        "assets.alt",
+    }
+)
+
 NAME = "Question bank"
 ID = 1_700_000_000_517
 CHANGED = 1_795_700_000

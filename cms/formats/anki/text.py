@@ -14,13 +14,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
 
 from cms.errors import UnreadableFile
-from cms.formats.anki.notes import NoteReader
 from cms.formats.anki.notetype import FIELDS, NAME
 from cms.formats.anki.package import FoundNote, Notetype
 from cms.formats.encoding import decode, opening
 from cms.formats.incoming import Reading, Row, Upload
+
+if TYPE_CHECKING:
+    from cms.formats.anki.notes import NoteReader
 
 SEPARATORS = {
     "tab": "\t",
@@ -62,6 +65,8 @@ def read(upload: Upload) -> Reading:
 
     :raises UnreadableFile: when it is no text, or a header says what cannot be
     """
+    from cms.formats.anki.notes import NoteReader
+
     text = decode(upload).replace("\r\n", "\n").replace("\r", "\n")
     head, rest = _head(upload, text)
     if not head.lines and not _is_table(rest):

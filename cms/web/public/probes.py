@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from flask import Response, current_app, request
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -98,5 +97,7 @@ def _disk(engine: Engine) -> str:
 @functools.cache
 def _head() -> str | None:
     # By their configuration: migrations import what stands beside them.
+    from alembic.script import ScriptDirectory
+
     config = current_app.extensions["migrate"].migrate.get_config()
     return ScriptDirectory.from_config(config).get_current_head()
