@@ -41,6 +41,11 @@ MADE: dict[str, dict[str, str]] = {
     r"f'\\\\.|{mark}'": {"mark": "->"},
     "re.escape(passage)": {"passage": "what is  a view"},
     "folded": {"folded": r"what\s++is\s++a\s++view"},
+    "f'{re.escape(place)}(?P<dots>(?:\\\\./)*)(?P<name>{ASSET_PATTERN})'": {"place": "asset:"},
+    "f'(?:(?P<scheme>asset:)|{re.escape(place)}(?P<dots>(?:\\\\./)*))(?P<name>{ASSET_PATTERN})'": {
+        "place": "assets/"
+    },
+    "f'\\\\.{written}\\\\.[0-9a-f]{{8}}(?:{former})?'": {"written": "site", "former": r"\.old"},
     "f'\"(?:(\\\\d+)-)?{re.escape(build)}\"'": {"build": "1a2b"},
 }
 

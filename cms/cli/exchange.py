@@ -1,9 +1,7 @@
 """`import` and `export`: the bank's doors for files."""
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from cms.formats.columns import mapping_of
 from cms.formats.csv import CSV
 from cms.formats.incoming import Upload
 from cms.formats.table import TABLE, mapped
+from cms.freezing.leftovers import beside, held, remove_left
 from cms.models import Question
 from cms.models.engine import reading
 from cms.services.draftexports import export_drafts
@@ -300,19 +299,18 @@ def _target(output: str, format: Format) -> Iterator[Callable[[bytes], object]]:
         return
     if path.is_dir():
         raise InvalidInput(f"{output} is a folder. Name a file in it to write {format.name}.")
+    remove_left(path)
+    temporary = beside(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        file = temporary.open("xb")
     except OSError as error:
         raise InvalidInput(f"{output} cannot be written: {error.strerror}.") from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with file, held(temporary):
             yield file.write
-        # A temporary file is for its owner alone; an export is as open as any new file.
-        os.umask(mask := os.umask(0))
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

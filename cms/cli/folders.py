@@ -1,6 +1,5 @@
 """Folders as formats see them: packed on their way in, unpacked on their way out."""
 
-import secrets
 import shutil
 import tempfile
 import zipfile
@@ -12,6 +11,7 @@ from cms.errors import InvalidInput
 from cms.formats.archive import packed
 from cms.formats.format import Folder
 from cms.formats.incoming import Upload
+from cms.freezing.leftovers import beside, held, remove_left
 
 _NAMES_SHOWN = 5
 
@@ -48,14 +48,17 @@ def folder_target(path: Path, folder: Folder) -> Iterator[Callable[[bytes], obje
     with tempfile.TemporaryFile() as spool:
         yield spool.write
         # In the same parent, so that its files can be moved and need not be copied.
-        staging = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        remove_left(path)
+        staging = beside(path)
         try:
-            with zipfile.ZipFile(spool) as archive:
-                _unpack(archive, staging)
-            if path.exists():
-                _replace(path, staging, folder)
-            else:
-                staging.rename(path)
+            staging.mkdir()
+            with held(staging):
+                with zipfile.ZipFile(spool) as archive:
+                    _unpack(archive, staging)
+                if path.exists():
+                    _replace(path, staging, folder)
+                else:
+                    staging.rename(path)
         except OSError as error:
             raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
         finally:
@@ -64,7 +67,6 @@ def folder_target(path: Path, folder: Folder) -> Iterator[Callable[[bytes], obje
 
 def _unpack(archive: zipfile.ZipFile, staging: Path) -> None:
     """Unpack our own archive; one from outside would need `cms.formats.archive.Archive`."""
-    staging.mkdir()
     for info in archive.infolist():
         target = staging / info.filename
         target.parent.mkdir(exist_ok=True)

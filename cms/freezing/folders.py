@@ -9,15 +9,16 @@ from __future__ import annotations
 import errno
 import filecmp
 import os
-import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
 from cms.errors import InvalidInput
+from cms.freezing.leftovers import FORMER, beside, held, left_beside, remove_left
 
 RECORD = "frozen.json"
 FORMAT = "frozen-question-bank"
@@ -57,13 +58,17 @@ class SiteFolder:
         self.unchanged = 0
         self.files = 0
         self._shown = path
+        _put_back(self.path)
         self._former = former_record(path)
-        self._new = self.path.parent / f".{self.path.name}.{secrets.token_hex(4)}"
+        self._new = beside(self.path)
+        self._holding = ExitStack()
         self._made: set[Path] = set()
 
     def __enter__(self) -> SiteFolder:
+        remove_left(self.path)
         try:
             self._new.mkdir()
+            self._holding.enter_context(held(self._new))
         except OSError as error:
             raise self._unwritable(error) from error
         return self
@@ -74,6 +79,7 @@ class SiteFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._holding.close()
         if kind is not None:
             shutil.rmtree(self._new, ignore_errors=True)
         if isinstance(error, OSError):
@@ -111,7 +117,8 @@ class SiteFolder:
             self._new.rename(self.path)
             return
         shutil.copymode(self.path, self._new)
-        old = self._new.with_name(f"{self._new.name}.old")
+        old = self._new.with_name(f"{self._new.name}{FORMER}")
+        self._holding.enter_context(held(self.path))
         self.path.rename(old)
         try:
             self._new.rename(self.path)
@@ -167,6 +174,35 @@ class SiteFolder:
             f"{self._shown} cannot be written ({where}: {error.strerror}). "
             f"Nothing was changed there.{hint}"
         )
+
+
+def _put_back(path: Path) -> None:
+    """Put back what a freeze that was killed had put aside.
+
+    That is the whole former site where the new one did not come to stand in its place, or
+    else what somebody had put at its top.
+    """
+    for old in left_beside(path):
+        if old.suffix != FORMER:
+            continue
+        try:
+            if not path.exists():
+                old.rename(path)
+                continue
+            former = former_record(old)
+            ours = set(former.entries) if former else set()
+            others = sorted({each.name for each in old.iterdir()} - ours)
+            for name in others:
+                if (path / name).exists():
+                    raise InvalidInput(
+                        f"Nothing was changed: a freeze that was killed put {old / name} aside, "
+                        f"and {path} has {name!r}, too. Delete one of the two and freeze again."
+                    )
+            for name in others:
+                (old / name).rename(path / name)
+        except OSError as error:
+            raise InvalidInput(f"{old} cannot be put back: {error.strerror}.") from error
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def former_record(path: Path) -> Record | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from cms.formats.assets import names_in
 from cms.formats.item import CorrectionItem, Item
-from cms.models import Correction, Question
+from cms.models import Correction, PublishedTag, Question
 from cms.services.aliases import tag_slugs
 from cms.services.assets import DESK, shown_images
 from cms.services.content import content_of, with_tag_slugs
@@ -49,6 +51,20 @@ def as_public(session: Session, question: Question) -> tuple[PublicQuestion, set
         updated_at=question.updated_at,
     )
     return public, unnumbered
+
+
+def unlisted_tags(session: Session, slugs: Iterable[str]) -> set[str]:
+    """Return which of some tags, and of those above them, no public question has.
+
+    They have no public page until one has.
+    """
+    paths = {
+        "/".join(parts[:depth])
+        for parts in (slug.split("/") for slug in slugs)
+        for depth in range(1, len(parts) + 1)
+    }
+    public = select(PublishedTag.slug).where(PublishedTag.slug.in_(paths))
+    return paths - set(session.scalars(public))
 
 
 def _corrections(session: Session, question: Question) -> tuple[list[CorrectionItem], set[int]]:

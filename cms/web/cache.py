@@ -54,8 +54,9 @@ _DECKS = "/decks/"
 _FEED = "/feed.atom"
 _SITEMAP = "/sitemap"
 _STATIC = "/static/"
-# Where the site's own address is not set, these are made for the host that was asked.
-_FOR_PROGRAMS = (".atom", ".xml")
+# Where the site's own address is not set, these are made for the host that was asked: others
+# take them along.
+_FOR_PROGRAMS = (".atom", ".xml", ".md")
 # What the body is described by; a 304 and a 412 have none.
 _BODY_HEADERS = {"content-type", "content-encoding", "content-length", "last-modified"}
 _STATUSES = {200: "200 OK", 304: "304 NOT MODIFIED", 412: "412 PRECONDITION FAILED"}

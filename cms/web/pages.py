@@ -42,7 +42,8 @@ _TEX = str.maketrans(
 def init_pages(app: Flask) -> None:
     """Install the build, and the functions and filters that templates use."""
     app.config["BUILD"] = build_hash(app)
-    app.config["BUILT_AT"] = built_at()
+    # A setting has no time, and the files of a new build can have old ones.
+    app.config["STARTED_AT"] = datetime.now(UTC)
     app.jinja_env.globals.update(
         site_name=app.config["SITE_NAME"], asset=asset, frozen=frozen, is_addressed=is_addressed
     )
@@ -63,11 +64,6 @@ def build_hash(app: Flask) -> str:
     for name in SHOWN_SETTINGS:
         digest.update(f"\0{app.config[name]}".encode())
     return digest.hexdigest()[:12]
-
-
-def built_at() -> datetime:
-    """Return when the newest file of the code, the templates and the static files was written."""
-    return datetime.fromtimestamp(max(path.stat().st_mtime for path in _files()), UTC)
 
 
 @functools.cache

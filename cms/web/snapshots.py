@@ -51,6 +51,10 @@ def etag(release: int) -> str:
 
 
 def modified(bank: Bank) -> datetime:
-    """Return when a public page changed last: with its release, or with the build after that."""
-    built: datetime = current_app.config["BUILT_AT"]
-    return built if bank.released_at is None else max(bank.released_at, built)
+    """Return when a public page may have changed last: with its release, or when the site started.
+
+    A start can bring another build or other settings. Who sends dates alone asks once more
+    then; an ETag still tells that nothing changed.
+    """
+    started: datetime = current_app.config["STARTED_AT"]
+    return started if bank.released_at is None else max(bank.released_at, started)

@@ -736,3 +736,29 @@ def test_a_list_of_options_that_is_none_is_refused_with_its_line(section: str, s
 def test_a_text_about_options_that_is_no_question_is_left_out() -> None:
     found = read(folder({"README.md": "# Use\n\n## Options\n\n- one\n", "kettle.md": HEAD}))
     assert [row.item.stem for row in found.rows if row.item] == ["What is a kettle?"]
+
+
+IMAGE = f"{'4f' * 32}.png"
+ALONE = "https://bank.example.org/assets/"
+
+
+@pytest.mark.parametrize("place", [ALONE, "../assets/", "assets/"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"![A box](asset:{IMAGE}) and `asset:{IMAGE}`",
+        f"![A box](asset:{IMAGE}), {ALONE}{IMAGE}, {ALONE}././{IMAGE}",
+        f"asset:{IMAGE} assets/{IMAGE} ../assets/{IMAGE} assets/./{IMAGE}",
+        f"No image of the bank: {ALONE}{IMAGE}, assets/{IMAGE}",
+        f"x-assets: {ALONE}\n\nasset:{IMAGE}",
+    ],
+)
+def test_a_file_that_stands_alone_names_the_place_of_its_images(place: str, body: str) -> None:
+    item = question(context=body, options=[], answers=[AnswerItem(body=body)])
+    text = question_text(item, item.slug, place)
+    front = text.partition("\n---\n")[0]
+    assert (f"x-assets: {place}" in front) == (place != "assets/" and "asset:" in body)
+    if "![" in body:
+        assert f"![A box]({place}{IMAGE})" in text
+    found = one(text, f"{item.slug}.md")
+    assert (found.context, found.answers[0].body) == (body, body)

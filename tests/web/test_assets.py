@@ -11,8 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cms.formats.incoming import Upload
+from cms.formats.markdown import MARKDOWN
+from cms.formats.markdown.question import read_question
 from cms.models import Asset
-from cms.vocabulary import Role
+from cms.services.imports.importing import plan_file
+from cms.vocabulary import Role, RowAction
+from cms.web import cache
 from tests.factories import make_asset, make_published, make_question
 from tests.formats.pictures import DRAWING, picture_of
 from tests.web.conftest import AsRole, Csrf, Send
@@ -70,10 +75,7 @@ def test_images_fill_no_cache_in_front_of_the_pages(app: Flask, session: Session
 
 
 def _kept(app: Flask) -> int:
-    layer = app.wsgi_app
-    while not hasattr(layer, "pages"):
-        layer = layer.app
-    size: int = layer.pages.size
+    size: int = app.extensions[cache.EXTENSION].pages.size
     return size
 
 
@@ -81,6 +83,31 @@ def test_a_page_shows_the_image_with_its_size(client: FlaskClient, session: Sess
     name = shown(session)
     page = client.get("/questions/what-is-a-view").text
     assert re.search(rf'<img src="/assets/{name}" alt="A red box" width="40" height="20"', page)
+
+
+@pytest.mark.parametrize(
+    ("base", "host", "place"),
+    [
+        ("", "127.0.0.1", "http://127.0.0.1/assets/"),
+        ("", "localhost", "http://localhost/assets/"),
+        ("https://bank.example.org/qa", "localhost", "https://bank.example.org/qa/assets/"),
+    ],
+)
+def test_a_question_taken_away_as_markdown_shows_the_images_of_the_site(
+    app: Flask, client: FlaskClient, session: Session, base: str, host: str, place: str
+) -> None:
+    name = shown(session)
+    app.config["BASE_URL"] = base
+    client.get("/questions/what-is-a-view.md", headers={"Host": "[::1]"})
+    text = client.get("/questions/what-is-a-view.md", headers={"Host": host}).text
+    assert f"![A red box]({place}{name})" in text
+    if not base:
+        assert client.get(f"{place}{name}".removeprefix(f"http://{host}")).data == DRAWING
+    item = read_question(Upload("what-is-a-view.md", text.encode()))
+    assert item is not None
+    assert item.answers[0].body.strip() == f"![A red box](asset:{name})"
+    incoming = plan_file(session, Upload("what-is-a-view.md", text.encode()), MARKDOWN)
+    assert [row.action for row in incoming.rows] == [RowAction.unchanged]
 
 
 def upload(

@@ -179,7 +179,9 @@ def test_another_address_is_another_page(
     assert stub.calls == 2
 
 
-@pytest.mark.parametrize("path", ["/feed.atom", "/tags/a/feed.atom", "/decks/a/feed.atom"])
+@pytest.mark.parametrize(
+    "path", ["/feed.atom", "/tags/a/feed.atom", "/decks/a/feed.atom", "/questions/a.md"]
+)
 def test_what_has_absolute_addresses_is_kept_for_each_host(
     stub: Stub, wrapped: ResponseCache, path: str
 ) -> None:

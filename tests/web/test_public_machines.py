@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feedparser
@@ -480,7 +480,7 @@ OF_THE_BUILD = ["/robots.txt", "/schema/question-bank-1.json"]
 def test_every_public_answer_can_be_kept_and_asked_for_again(
     app: Flask, client: FlaskClient
 ) -> None:
-    app.config["BUILT_AT"] = AT - timedelta(days=1)
+    app.config["STARTED_AT"] = AT - timedelta(days=1)
     released = http_date(AT)
     expected, found = {}, {}
     whole_files = {*OF_THE_BUILD, "/decks/flask.json", "/export/bank.json", "/export/bank.md.zip"}
@@ -544,7 +544,7 @@ def test_conditions_are_answered_in_the_order_of_the_standard(client: FlaskClien
 def test_a_new_release_and_a_new_build_are_newer(
     app: Flask, client: FlaskClient, session: Session
 ) -> None:
-    app.config["BUILT_AT"] = AT - timedelta(days=1)
+    app.config["STARTED_AT"] = AT - timedelta(days=1)
     before = client.get("/feed.atom")
     make_published(session, "Is it new?", at=LATER)
     publish_later = make_question(session, "Is it newer?")
@@ -553,9 +553,23 @@ def test_a_new_release_and_a_new_build_are_newer(
     since = {"If-Modified-Since": before.headers["Last-Modified"]}
     after = client.get("/feed.atom", headers=since)
     assert (after.status_code, after.last_modified) == (200, LATER)
-    app.config["BUILT_AT"] = LATER + timedelta(days=1)
+    app.config["STARTED_AT"] = LATER + timedelta(days=1)
     forget_pages(client)
     assert client.get("/feed.atom").last_modified == LATER + timedelta(days=1)
+
+
+@pytest.mark.usefixtures("bank")
+def test_who_sends_dates_alone_gets_the_pages_of_other_settings(
+    database_url: str,
+) -> None:
+    held = http_date(datetime.now(UTC) - timedelta(seconds=1))
+    other = new_app(database_url, TESTING=True, SITE_NAME="Another name")
+    answer = other.test_client().get("/", headers={"If-Modified-Since": held})
+    assert answer.status_code == 200
+    assert "Another name" in answer.text
+    again = {"If-Modified-Since": answer.headers["Last-Modified"]}
+    assert other.test_client().get("/", headers=again).status_code == 304
+    dispose(other)
 
 
 @pytest.mark.usefixtures("bank")

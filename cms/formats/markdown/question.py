@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields, replace
 
 from cms.formats import strict_json, strict_yaml
+from cms.formats.assets import names_in
 from cms.formats.encoding import decode, opening
 from cms.formats.incoming import Upload
 from cms.formats.item import (
@@ -52,9 +53,13 @@ _ESCAPED_COMMENT = re.compile(rf"\A{_FIRST}\\(?P<rest>\\*<!--[ \t]*\{{)")
 
 FOLDER = "assets"
 """Where the images of a bank's folder are."""
-_FILE = re.compile(rf"{FOLDER}/(?P<dots>(?:\./)*)(?P<name>{ASSET_PATTERN})")
-_FILE_OR_REFERENCE = re.compile(
-    rf"(?:(?P<scheme>asset:)|{FOLDER}/(?P<dots>(?:\./)*))(?P<name>{ASSET_PATTERN})"
+BESIDE = f"{FOLDER}/"
+"""What the addresses of images begin with in a file that stands in that folder's parent."""
+PLACE = "x-assets"
+"""The key of a front matter that says what they begin with in a file that stands alone."""
+# The reader of YAML leaves such keys out. An address has nothing in it that YAML would escape.
+_PLACE = re.compile(
+    rf"^{PLACE}:[ \t]+(?P<quote>[\"']?)(?P<place>[^\s\"']+/)(?P=quote)[ \t]*$", re.MULTILINE
 )
 
 _WITH_BACKSLASH, _WITHOUT = r"\g<indent>\\\g<rest>", r"\g<indent>\g<rest>"
@@ -74,25 +79,32 @@ class AnswerComment(Struct, kw_only=True, forbid_unknown_fields=True):
 # --- writing ---------------------------------------------------------------------
 
 
-def question_text(item: Item, name: str | None) -> str:
+def question_text(item: Item, name: str | None, place: str = BESIDE) -> str:
     """Return a question's file; `name` is what it will be called, without its ending.
 
-    What is empty is left out, and so is the slug where the name says it.
+    What is empty is left out, and so is the slug where the name says it. `place` is what
+    the addresses of images begin with; where images do not stand beside a file that shows
+    some, its front matter names the place, so that reading knows them again.
     """
     front = plain(replace(item, slug=None if item.slug == name else item.slug or ""))
     front.pop("context", None)
     front.pop("answers", None)
     front.pop("options", None)
+    if place != BESIDE:
+        if names_in(item):
+            front[PLACE] = place
+        else:
+            place = BESIDE
     parts = [f"---\n{strict_yaml.dumps(front)}---\n"]
     if item.context:
-        parts.append(f"{_escaped(item.context)}\n")
+        parts.append(f"{_escaped(item.context, place)}\n")
     if item.options:
-        parts.append(f"{HEADING}\n\n{_escaped(options_text(item.options))}\n")
-    parts += map(_answer_text, item.answers)
+        parts.append(f"{HEADING}\n\n{_escaped(options_text(item.options), place)}\n")
+    parts += (_answer_text(answer, place) for answer in item.answers)
     return "\n".join(parts)
 
 
-def _answer_text(answer: AnswerItem) -> str:
+def _answer_text(answer: AnswerItem, place: str) -> str:
     lines = f"## Answer: {answer.label}\n" if answer.label else "## Answer\n"
     comment = plain(
         AnswerComment(uid=answer.uid, applies_to=answer.applies_to, sources=answer.sources)
@@ -102,35 +114,48 @@ def _answer_text(answer: AnswerItem) -> str:
         # Only a text in the data can hold what would end the comment, so an escape will do.
         data = re.sub("--(!?)>", r"--\1\\u003e", data)
         lines += f"<!-- {data} -->\n"
-    return f"{lines}\n{_escaped(_COMMENT_OR_ESCAPED.sub(_WITH_BACKSLASH, answer.body))}\n"
+    body = _COMMENT_OR_ESCAPED.sub(_WITH_BACKSLASH, answer.body)
+    return f"{lines}\n{_escaped(body, place)}\n"
 
 
-def with_files(text: str) -> str:
-    """Return a text in which images of the bank are those of the folder: 'assets/4f…9c.png'.
+def with_files(text: str, place: str = BESIDE) -> str:
+    """Return a text in which images of the bank stand at a place: 'assets/4f…9c.png'.
 
     What read like that before gets a './' in the middle, which means the same.
     """
-    return _FILE_OR_REFERENCE.sub(_as_file, text)
+
+    def as_file(found: re.Match[str]) -> str:
+        dots = "" if found["scheme"] else f"./{found['dots']}"
+        return f"{place}{dots}{found['name']}"
+
+    return _file_or_reference(place).sub(as_file, text)
 
 
-def _as_file(found: re.Match[str]) -> str:
-    dots = "" if found["scheme"] else f"./{found['dots']}"
-    return f"{FOLDER}/{dots}{found['name']}"
-
-
-def with_references(text: str) -> str:
+def with_references(text: str, place: str = BESIDE) -> str:
     """Return a text as it was before `with_files`."""
-    return _FILE.sub(_as_reference, text)
+
+    def as_reference(found: re.Match[str]) -> str:
+        if not found["dots"]:
+            return f"asset:{found['name']}"
+        return f"{place}{found['dots'][2:]}{found['name']}"
+
+    return _file(place).sub(as_reference, text)
 
 
-def _as_reference(found: re.Match[str]) -> str:
-    if not found["dots"]:
-        return f"asset:{found['name']}"
-    return f"{FOLDER}/{found['dots'][2:]}{found['name']}"
+@lru_cache(maxsize=16)
+def _file(place: str) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(place)}(?P<dots>(?:\./)*)(?P<name>{ASSET_PATTERN})")
 
 
-def _escaped(text: str) -> str:
-    return _HEADING_OR_ESCAPED.sub(_WITH_BACKSLASH, with_files(text))
+@lru_cache(maxsize=16)
+def _file_or_reference(place: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:(?P<scheme>asset:)|{re.escape(place)}(?P<dots>(?:\./)*))(?P<name>{ASSET_PATTERN})"
+    )
+
+
+def _escaped(text: str, place: str) -> str:
+    return _HEADING_OR_ESCAPED.sub(_WITH_BACKSLASH, with_files(text, place))
 
 
 def plain(value: Any) -> Any:
@@ -201,13 +226,14 @@ def read_question(upload: Upload) -> Item | None:
             )
         return None
     item = _front_matter(front["yaml"], upload.name)
+    place = _stated_place(front["yaml"])
     headings = list(_HEADING.finditer(text, front.end()))
     starts = [heading.start() for heading in headings] + [len(text)]
-    item.context = _unescaped(text[front.end() : starts[0]])
+    item.context = _unescaped(text[front.end() : starts[0]], place)
     options: re.Match[str] | None = None
     for heading, end in zip(headings, starts[1:], strict=True):
         if heading["options"] is None:
-            item.answers.append(_answer(text, heading, end))
+            item.answers.append(_answer(text, heading, end, place))
         elif options is not None:
             raise JSONFault(
                 f"The options stand at line {_line(text, options.start())} already. "
@@ -216,7 +242,7 @@ def read_question(upload: Upload) -> Item | None:
             )
         else:
             options = heading
-            section = _unescaped(text[heading.end() : end])
+            section = _unescaped(text[heading.end() : end], place)
             item.options = read_options(section, _line(text, heading.end()))
     return item
 
@@ -238,7 +264,13 @@ def _front_matter(text: str, file_name: str) -> Item:
     return convert(values, Item, strict=False)
 
 
-def _answer(text: str, heading: re.Match[str], end: int) -> AnswerItem:
+def _stated_place(front: str) -> str:
+    """Return what the addresses of the bank's images begin with in a file."""
+    found = _PLACE.search(front)
+    return found["place"] if found else BESIDE
+
+
+def _answer(text: str, heading: re.Match[str], end: int, place: str) -> AnswerItem:
     answer = AnswerItem(label=heading["label"] or "")
     start = heading.end()
     comment = _COMMENT.match(text, start, end)
@@ -251,7 +283,7 @@ def _answer(text: str, heading: re.Match[str], end: int) -> AnswerItem:
             raise JSONFault(fault.problem, f"{line}, {fault.place}" if is_path else line) from None
         answer.uid, answer.applies_to = stated.uid, stated.applies_to
         answer.sources = stated.sources
-    answer.body = _unescaped(_ESCAPED_COMMENT.sub(_WITHOUT, text[start:end]))
+    answer.body = _unescaped(_ESCAPED_COMMENT.sub(_WITHOUT, text[start:end]), place)
     return answer
 
 
@@ -265,5 +297,5 @@ def _comment(text: str, start: int, end: int) -> tuple[AnswerComment, int]:
     return convert(strict_json.loads(text[start:close].strip()), AnswerComment), rest
 
 
-def _unescaped(text: str) -> str:
-    return with_references(_ESCAPED_HEADING.sub(_WITHOUT, text))
+def _unescaped(text: str, place: str) -> str:
+    return with_references(_ESCAPED_HEADING.sub(_WITHOUT, text), place)

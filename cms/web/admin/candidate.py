@@ -10,7 +10,7 @@ from cms.extensions import db
 from cms.models import Question
 from cms.services import reading
 from cms.services.rendered import errata_by_answer
-from cms.services.unpublished import as_public
+from cms.services.unpublished import as_public, unlisted_tags
 from cms.web.admin.base import find
 from cms.web.admin.steps import Steps
 from cms.web.public.addresses import permalink
@@ -35,6 +35,7 @@ class CandidatePages(Steps):
             rendered=public.rendered,
             errata=errata_by_answer(public.rendered),
             unnumbered=unnumbered,
+            unlisted_tags=unlisted_tags(session, public.tags),
             permalink=permalink("public.question", slug=question.slug),
             working=question,
             opened_from=self.opened_from(),

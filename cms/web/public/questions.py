@@ -25,7 +25,7 @@ from cms.services.related import related
 from cms.services.rendered import errata_by_answer
 from cms.vocabulary import Difficulty
 from cms.web.public import page
-from cms.web.public.addresses import permalink
+from cms.web.public.addresses import images_place, permalink
 from cms.web.public.exports import writable
 from cms.web.public.filters import asked_difficulty, asked_number, asked_query, asked_tags
 from cms.web.public.heads import Alternate, describe
@@ -188,8 +188,9 @@ def _data(
 
 
 def _markdown(document: str) -> str:
+    """Return the file of a question. It will stand alone, so its images are the site's."""
     item = msgspec.json.decode(document, type=Item)
-    return question_text(item, item.slug)
+    return question_text(item, item.slug, images_place())
 
 
 def _canonical(selection: Selection, unknown: list[str]) -> str | None:
