@@ -22,7 +22,7 @@ from msgspec import UNSET, Struct
 from cms.errors import UnreadableFile
 from cms.formats.checks import Gate
 from cms.formats.encoding import opening, utf8
-from cms.formats.format import BANK_FACTS, QUESTION_FACTS, Format
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS, Format, Purpose
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import AnswerItem, Item, Line, OptionItem, SourceItem, Uid
 from cms.formats.outgoing import Export, gathered
@@ -360,6 +360,7 @@ CSV = Format(
     title="CSV for spreadsheets",
     extension="csv",
     media_type="text/csv; charset=utf-8; header=present",
+    purpose=Purpose.edit,
     detect=detect,
     read=read,
     write=write,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from cms.formats.incoming import Reading, Upload
@@ -19,6 +20,15 @@ RECORD_FACTS = frozenset(
         *("answers.uid", "answers.label", "answers.applies_to", "answers.sources"),
     }
 )
+
+
+class Purpose(StrEnum):
+    """What people take a file for; pages list the formats in this order."""
+
+    learn = "learn"
+    teach = "teach"
+    edit = "edit"
+    program = "program"
 
 
 class Owned(NamedTuple):
@@ -68,8 +78,9 @@ class Format:
     names that are not fields of an Item, such as 'decks', are parts of the bank).
     `options` are the writer's switches, each with one line of explanation.
     `through_html` is set where a file holds texts as HTML: they come back saying the
-    same, not letter by letter. `holds` says in a few words what it is good for, and
-    `checked_with` which programs read its files in the tests: both stand in docs/formats.md.
+    same, not letter by letter. `purpose` is what people mostly take it for, `holds` says
+    in a few words what it is good for, and `checked_with` which programs read its files in
+    the tests: both stand in docs/formats.md.
     """
 
     name: str
@@ -84,6 +95,7 @@ class Format:
     also: tuple[str, ...] = ()
     folder: Folder | None = None
     through_html: bool = False
+    purpose: Purpose = Purpose.program
     holds: str = ""
     checked_with: str = ""
 

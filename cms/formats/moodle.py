@@ -16,7 +16,7 @@ from html import escape
 from urllib.parse import unquote
 
 from cms.formats.checks import Gate
-from cms.formats.format import Format
+from cms.formats.format import Format, Purpose
 from cms.formats.html import AssetAddress, to_html, to_markdown
 from cms.formats.incoming import Reading, Row, Upload
 from cms.formats.item import ASSET_PATTERN, Item, OptionItem
@@ -282,6 +282,7 @@ MOODLE_XML = Format(
     title="Moodle XML: a question bank of Moodle",
     extension="moodle.xml",
     media_type="application/xml",
+    purpose=Purpose.teach,
     detect=detect,
     read=read,
     write=write,

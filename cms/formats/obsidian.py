@@ -24,7 +24,7 @@ from cms.errors import UnreadableFile
 from cms.formats import strict_yaml
 from cms.formats.archive import Archive, packed
 from cms.formats.encoding import decode
-from cms.formats.format import QUESTION_FACTS, Folder, Format, Owned
+from cms.formats.format import QUESTION_FACTS, Folder, Format, Owned, Purpose
 from cms.formats.html import ASSET_ADDRESS
 from cms.formats.incoming import Upload
 from cms.formats.item import AnswerItem, AssetItem, Item
@@ -281,6 +281,7 @@ OBSIDIAN = Format(
     title="Obsidian: notes for the plugin 'Spaced Repetition'",
     extension="obsidian.zip",
     media_type="application/zip",
+    purpose=Purpose.learn,
     detect=lambda _upload: False,
     write=write,
     drops=DROPS,

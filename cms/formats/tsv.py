@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cms.formats.format import BANK_FACTS, QUESTION_FACTS, RECORD_FACTS, Format
+from cms.formats.format import BANK_FACTS, QUESTION_FACTS, RECORD_FACTS, Format, Purpose
 from cms.formats.item import AnswerItem, Item
 from cms.formats.outgoing import Entry, Export, gathered
 from cms.markup import plain_inline, plain_text
@@ -73,6 +73,7 @@ TSV = Format(
     title="TSV: question and short answer, for Quizlet and its like",
     extension="tsv",
     media_type="text/tab-separated-values; charset=utf-8; header=absent",
+    purpose=Purpose.learn,
     detect=lambda _upload: False,
     write=write,
     drops=DROPS,

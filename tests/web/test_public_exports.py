@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import jsonschema
@@ -94,6 +95,21 @@ def test_a_list_is_carried_away_as_it_is_shown(
 )
 def test_an_export_that_cannot_be_is_explained(client: FlaskClient, path: str, status: int) -> None:
     assert client.get(path).status_code == status
+
+
+@pytest.mark.usefixtures("bank")
+def test_formats_are_listed_by_what_people_take_them_for(client: FlaskClient) -> None:
+    text = client.get("/export/").text
+    sections = re.findall(r'<section class="formats">.*?</section>', text, re.DOTALL)
+    listed = [re.findall(r"<a [^>]*>bank\.([^<]+)</a>\s*<p>[^<]+</p>", each) for each in sections]
+    assert listed == [
+        ["apkg", "obsidian.zip", "tsv"],
+        ["moodle.xml", "qti.zip", "gift"],
+        ["csv", "md.zip"],
+        ["json", "jsonl"],
+    ]
+    assert "Goes one way." in sections[0]
+    assert "Comes back whole" in sections[3]
 
 
 @pytest.mark.usefixtures("bank")

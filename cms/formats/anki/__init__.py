@@ -14,7 +14,7 @@ from cms.formats.anki.notetype import DROPS
 from cms.formats.anki.package import COLLECTIONS, Package
 from cms.formats.anki.writing import write
 from cms.formats.archive import Archive, is_archive
-from cms.formats.format import Format
+from cms.formats.format import Format, Purpose
 from cms.formats.incoming import Reading, Upload
 
 __all__ = ["ANKI_TEXT", "APKG"]
@@ -54,6 +54,7 @@ APKG = Format(
     title="Anki: a deck that updates what learners have",
     extension="apkg",
     media_type="application/vnd.anki",
+    purpose=Purpose.learn,
     detect=detect,
     read=read,
     write=write,

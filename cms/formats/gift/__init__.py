@@ -15,7 +15,7 @@ https://docs.moodle.org/en/GIFT_format
 
 from __future__ import annotations
 
-from cms.formats.format import Format
+from cms.formats.format import Format, Purpose
 from cms.formats.gift.reading import detect, read
 from cms.formats.gift.writing import write
 from cms.formats.quiz import DROPS
@@ -27,6 +27,7 @@ GIFT = Format(
     title="GIFT: questions for Moodle as text",
     extension="gift",
     media_type="text/plain; charset=utf-8",
+    purpose=Purpose.teach,
     detect=detect,
     read=read,
     write=write,

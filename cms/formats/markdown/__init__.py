@@ -14,7 +14,7 @@ text; inside a fence it shows, because fences decide nothing here.
 
 from __future__ import annotations
 
-from cms.formats.format import Folder, Format
+from cms.formats.format import Folder, Format, Purpose
 from cms.formats.markdown.bank import ASSETS, BANK, DECKS, TAGS, detect, owned, read, write
 from cms.formats.markdown.question import ENDING, FOLDER, question_text
 
@@ -25,6 +25,7 @@ MARKDOWN = Format(
     title="Markdown: a folder with one file per question",
     extension="md.zip",
     media_type="application/zip",
+    purpose=Purpose.edit,
     detect=detect,
     read=read,
     write=write,

@@ -8,7 +8,7 @@ too: what is read of them is spelled the same.
 
 from __future__ import annotations
 
-from cms.formats.format import Format
+from cms.formats.format import Format, Purpose
 from cms.formats.qti.reading import detect, read
 from cms.formats.qti.writing import write
 from cms.formats.quiz import DROPS
@@ -20,6 +20,7 @@ QTI = Format(
     title="QTI 2.1: a package for Canvas, TAO and their like",
     extension="qti.zip",
     media_type="application/zip",
+    purpose=Purpose.teach,
     detect=detect,
     read=read,
     write=write,

@@ -13,6 +13,7 @@ from werkzeug.http import http_date
 
 from cms.errors import NotFound
 from cms.formats import FORMATS, Format, by_extension
+from cms.formats.format import Purpose
 from cms.formats.schema import bank_schema, table_schema
 from cms.services import reading
 from cms.services.exporting import Selection, export_shelf
@@ -41,7 +42,7 @@ def exports(session: Session) -> str:
     return render_template(
         "public/exports.html",
         counts=counts,
-        formats=writable(),
+        groups=[(each, [f for f in writable() if f.purpose is each]) for each in Purpose],
     )
 
 
