@@ -229,10 +229,20 @@ def answers_for_others(session: Session, ids: Sequence[int]) -> set[int]:
     return {key for key in merged if key is not None}
 
 
-def delete_draft(session: Session, question: Question, *, by: User | None, at: datetime) -> None:
+def delete_draft(
+    session: Session,
+    question: Question,
+    *,
+    by: User | None,
+    at: datetime,
+    seen_version: int | None = None,
+) -> None:
     """Delete a question that was never public; the audit keeps its whole content.
 
-    :raises WrongState: when it was public: such a question is retired instead
+    `seen_version` is the revision that was looked at, None for whichever is the newest.
+
+    :raises WrongState: when it was public: such a question is retired instead; or when
+        somebody saved it since it was looked at
     """
     require_writer(by, question)
     lock(session, question)
@@ -240,6 +250,12 @@ def delete_draft(session: Session, question: Question, *, by: User | None, at: d
         raise WrongState(WAS_PUBLIC)
     if answers_for_others(session, [question.id]):
         raise WrongState(STANDS_IN)
+    if seen_version not in {None, question.latest_number}:
+        newest = find_revision(session, question, question.latest_number)
+        raise WrongState(
+            f"{newest.author or 'The command line'} saved revision {newest.number} of this draft "
+            "since you opened it, so it was not deleted. Look at it again first."
+        )
     record(
         session,
         by=by,

@@ -204,6 +204,19 @@ def test_a_draft_that_was_never_public_can_be_deleted_and_stays_in_the_audit(
     assert event.actor == editor
 
 
+def test_a_draft_that_somebody_saved_since_it_was_looked_at_is_not_deleted(
+    session: Session, editor: User
+) -> None:
+    question = make_question(session, "Wrong?")
+    changed = replace(content_of(question), stem="Mended?")
+    save(session, question, changed, seen_version=1, by=editor, at=AT)
+    session.commit()
+    with pytest.raises(WrongState, match=r"Edith saved revision 2 .* Look at it again"):
+        delete_draft(session, question, by=editor, at=LATER, seen_version=1)
+    delete_draft(session, question, by=editor, at=LATER, seen_version=2)
+    assert session.scalar(select(func.count()).select_from(Question)) == 0
+
+
 def test_what_was_public_is_never_deleted(session: Session) -> None:
     question = make_published(session)
     retire(session, [question], by=None, at=LATER)

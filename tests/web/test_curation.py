@@ -257,8 +257,9 @@ class Machine(RuleBasedStateMachine):
     @rule(who=people, data=st.data())
     def delete(self, who: str, data: st.DataObject) -> None:
         question = self.some_question(data, lambda each: not each.was_public)
-        self.desk.post(who, f"/admin/questions/{question.id}/delete")
-        allowed = self.desk.editor(who) or not question.retired
+        seen = data.draw(seen_of(question))
+        self.desk.post(who, f"/admin/questions/{question.id}/delete", seen_version=str(seen))
+        allowed = seen == question.latest and (self.desk.editor(who) or not question.retired)
         if allowed and not question.was_public and not self.stands_in(question):
             question.deleted = True
 

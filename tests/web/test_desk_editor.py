@@ -317,7 +317,11 @@ def test_a_draft_that_was_never_public_can_be_deleted(
 ) -> None:
     question = make_question(session)
     url = editor_of(question)
-    done = send(desk, f"{url}delete")
+    # A page of before somebody saved, and one that does not say what it showed.
+    for seen in ({"seen_version": "0"}, {}):
+        assert send(desk, f"{url}delete", **seen).location.endswith(url)
+        assert "since you opened it, so it was not deleted" in desk.get(url).text
+    done = send(desk, f"{url}delete", seen_version="1")
     assert done.location == "/admin/questions/"
     assert session.scalars(select(Question)).all() == []
     session.commit()

@@ -131,8 +131,9 @@ class WorkflowPages(Steps):
     @expose("/<id>/delete", methods=("POST",))
     def delete(self, id: str) -> ResponseReturnValue:
         question = find(Question, id, "question")
-        stem = question.stem
-        if self.attempt(questions.delete_draft, question, f"Deleted the draft ‘{stem}’."):
+        done = f"Deleted the draft ‘{question.stem}’."
+        seen = number_of(request.form.get("seen_version", ""))
+        if self.attempt(questions.delete_draft, question, done, seen_version=seen):
             return redirect(way_back() or self.get_url(".index_view"), 303)
         return self.back_to(question)
 
