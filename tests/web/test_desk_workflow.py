@@ -155,6 +155,21 @@ def test_a_schedule_that_no_worker_kept_reads_as_overdue(
     assert '<span class="pill warm">overdue</span>' in listed
 
 
+def test_returning_a_scheduled_question_says_that_its_schedule_stands(
+    desk: FlaskClient, session: Session
+) -> None:
+    question = make_question(session)
+    when = (datetime.now(UTC) + timedelta(days=400)).replace(second=0, microsecond=0)
+    schedule(session, question, number=1, when=when, by=None, at=datetime.now(UTC))
+    session.commit()
+    submit(desk, of(question), form="editor", op="submit")
+    back = of(question, "return")
+    page = page_after(desk, submit(desk, of(question), form=back, to=back))
+    assert notes_of(page)[-1].startswith(f"Returned to draft. Revision 1 goes public {when.day} ")
+    assert "unless its schedule is taken back" in notes_of(page)[-1]
+    assert "goes public" in page
+
+
 def test_submitting_again_says_that_it_waits(desk: FlaskClient, session: Session) -> None:
     question = make_question(session)
     told = []

@@ -106,7 +106,15 @@ class WorkflowPages(Steps):
     def return_to_draft(self, id: str) -> ResponseReturnValue:
         question = find(Question, id, "question")
         reason = request.form.get("reason", "")
-        self.attempt(questions.return_to_draft, question, "Returned to draft.", reason=reason)
+        done = "Returned to draft."
+        if question.scheduled_at is not None:
+            # Who scheduled it meant that very revision, whatever becomes of a later one.
+            done += (
+                f" Revision {question.scheduled_number} goes public "
+                f"{to_the_minute(question.scheduled_at)} all the same, unless its schedule is "
+                "taken back."
+            )
+        self.attempt(questions.return_to_draft, question, done, reason=reason)
         return self.back_to(question)
 
     @expose("/<id>/retire", methods=("POST",))
