@@ -19,7 +19,7 @@ from cms.services.content import content_of, find_revision
 from cms.services.corrections import checked_item
 from cms.services.inbox import notify
 from cms.services.locking import lock_row
-from cms.services.permissions import four_eyes, require
+from cms.services.permissions import four_eyes, needs_another, require
 from cms.services.proposals import checked_text, find_part, key_of, with_text
 from cms.services.questions import lock, save, stale
 from cms.services.releases import open_release
@@ -68,7 +68,8 @@ def accept(
 
     :raises WrongState: when it was decided before
     :raises NotFound: when there is no such revision
-    :raises NotAllowed: when four eyes are demanded and the actor filed it
+    :raises NotAllowed: when four eyes are demanded, and the actor filed it or gives readers
+        words that nobody else has seen
     """
     _begin(session, correction, "accept", by=by)
     _accept(session, correction, fixed_in, credit=credit, fix=fix, by=by, at=at, reason=reason)
@@ -253,6 +254,13 @@ def _accept(
             credit=correction.credit if credit is None else credit,
         )
     )
+    reworded = (told.fix, told.credit) != (correction.fix, correction.credit)
+    if reworded and _is_public(correction) and needs_another(session, by):
+        raise NotAllowed(
+            "Readers would see your words at once, and nobody else has seen them. Accept the "
+            "correction as it was filed, or let its fix be a new revision that somebody else "
+            "publishes."
+        )
     correction.fix, correction.credit = told.fix, told.credit
     _decide(session, correction, "accept", by=by, at=at, reason=reason, fixed_in=number)
     _refresh_public(session, correction, by=by, at=at)
@@ -262,12 +270,17 @@ def _refresh_public(
     session: Session, correction: Correction, *, by: User | None, at: datetime
 ) -> None:
     """Show readers an erratum as it is now, where they see the revision that fixes it."""
-    question = correction.question
-    number, published = correction.fixed_in, question.published_number
-    if number is None or published is None or number > published:
+    if not _is_public(correction):
         return
+    question = correction.question
     release = open_release(session, by=by, at=at, summary=f"Corrected {question.stem}")
     shelf.refresh(session, [question.id], release, ChangeKind.refreshed)
+
+
+def _is_public(correction: Correction) -> bool:
+    """Whether readers see the revision that fixes it, or a later one."""
+    number, published = correction.fixed_in, correction.question.published_number
+    return number is not None and published is not None and number <= published
 
 
 def _decide(

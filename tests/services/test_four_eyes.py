@@ -12,9 +12,11 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from cms import create_app
-from cms.errors import NotPublishable
+from cms.errors import NotAllowed, NotPublishable
 from cms.models import Notification, Question, User
 from cms.services.content import content_of
+from cms.services.corrections import open_correction
+from cms.services.deciding import accept
 from cms.services.jobs import work_one
 from cms.services.merging import foresee, merge
 from cms.services.operations import bulk
@@ -23,7 +25,7 @@ from cms.services.publishing import blockers, publish, publish_seen
 from cms.services.questions import save
 from cms.services.scheduling import schedule
 from cms.services.work import HANDLERS
-from cms.vocabulary import NotificationKind, Origin, Role
+from cms.vocabulary import CorrectionKind, NotificationKind, Origin, Role
 from tests.conftest import SECRET, add_user, dispose
 from tests.factories import AT, make_published, make_question
 
@@ -118,3 +120,28 @@ def test_what_a_merge_brings_waits_for_somebody_else(
     assert (survivor.published_number, survivor.latest_number) == (1, 2)
     assert blockers(session, survivor, by=editor) == [OWN.format(2)]
     assert publish_seen(session, survivor, number=2, by=other, at=AT) == 4
+
+
+def test_an_erratum_that_is_public_at_once_has_the_words_that_were_filed(
+    session: Session, editor: User, other: User
+) -> None:
+    question = make_published(session)
+    filed = [
+        open_correction(
+            session, question, kind=CorrectionKind.factual, claim=claim, by=other, at=AT
+        )
+        for claim in ("It was wrong.", "It was wrong, too.")
+    ]
+    session.commit()
+    for words in ({"fix": "As I see it."}, {"credit": "Edith"}):
+        with pytest.raises(NotAllowed, match="nobody else has seen them"):
+            accept(session, filed[0], fixed_in=1, by=editor, at=AT, **words)
+        session.rollback()
+    accept(session, filed[0], fixed_in=1, by=editor, at=AT)
+    assert filed[0].number == 1
+    # In a new revision somebody else publishes the words, too.
+    change(session, question, editor)
+    accept(session, filed[1], fix="As I see it.", by=editor, at=AT)
+    assert filed[1].number is None
+    assert publish_seen(session, question, number=2, by=other, at=AT)
+    assert (filed[1].number, filed[1].fix) == (2, "As I see it.")
