@@ -404,7 +404,8 @@ def test_text_of_a_question_that_was_deleted_meanwhile_becomes_a_new_one(
     send: Callable[..., Any],
 ) -> None:
     typed = fields_of(desk.get(editor_of(question)).text) | {"stem": "Typed for an hour?"}
-    send(other, f"{editor_of(question)}delete")
+    seen = typed["seen_version"]
+    send(other, f"{editor_of(question)}delete", seen_version=seen)
     shown = desk.post(editor_of(question), data=typed)
     assert shown.status_code == 404
     assert "This question was deleted while you were writing." in shown.text
