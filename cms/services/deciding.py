@@ -15,6 +15,7 @@ from cms.formats.item import LINE_LIMIT, CorrectionItem
 from cms.models import Correction, Question, Revision, User
 from cms.services import shelf
 from cms.services.audit import record
+from cms.services.blockers import own
 from cms.services.content import content_of, find_revision
 from cms.services.corrections import checked_item
 from cms.services.inbox import notify
@@ -170,6 +171,7 @@ def mark_duplicate(
 
     :raises WrongState: when it was decided before
     :raises InvalidInput: when that one is this one, or leads back to it
+    :raises NotAllowed: when four eyes are demanded and readers would see the credit at once
     """
     if of.id == correction.id:
         raise InvalidInput("A correction is no duplicate of itself.", field="duplicate_of")
@@ -181,6 +183,11 @@ def mark_duplicate(
         )
     correction.duplicate_of_id = of.id
     if credit_too and correction.credit and correction.credit not in of.credit.split(", "):
+        if _is_public(of) and needs_another(session, by):
+            raise NotAllowed(
+                "Readers would see that credit at once, and nobody else has seen it. "
+                "Mark the duplicate without it."
+            )
         both = ", ".join(filter(None, (of.credit, correction.credit)))
         of.credit = both if len(both) <= LINE_LIMIT else of.credit
         _refresh_public(session, of, by=by, at=at)
@@ -255,11 +262,11 @@ def _accept(
         )
     )
     reworded = (told.fix, told.credit) != (correction.fix, correction.credit)
-    if reworded and _is_public(correction) and needs_another(session, by):
+    alone = _is_public(correction) or not own(session, question, by=by)
+    if reworded and alone and needs_another(session, by):
         raise NotAllowed(
-            "Readers would see your words at once, and nobody else has seen them. Accept the "
-            "correction as it was filed, or let its fix be a new revision that somebody else "
-            "publishes."
+            "Readers could see your words before anybody else has. Accept the correction as it "
+            "was filed, or save its fix as a revision of yours, which somebody else publishes."
         )
     correction.fix, correction.credit = told.fix, told.credit
     _decide(session, correction, "accept", by=by, at=at, reason=reason, fixed_in=number)

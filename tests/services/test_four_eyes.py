@@ -16,7 +16,7 @@ from cms.errors import NotAllowed, NotPublishable
 from cms.models import Notification, Question, User
 from cms.services.content import content_of
 from cms.services.corrections import open_correction
-from cms.services.deciding import accept
+from cms.services.deciding import accept, mark_duplicate
 from cms.services.jobs import work_one
 from cms.services.merging import foresee, merge
 from cms.services.operations import bulk
@@ -122,7 +122,7 @@ def test_what_a_merge_brings_waits_for_somebody_else(
     assert publish_seen(session, survivor, number=2, by=other, at=AT) == 4
 
 
-def test_an_erratum_that_is_public_at_once_has_the_words_that_were_filed(
+def test_words_of_an_erratum_are_seen_by_somebody_else_before_readers_see_them(
     session: Session, editor: User, other: User
 ) -> None:
     question = make_published(session)
@@ -134,14 +134,36 @@ def test_an_erratum_that_is_public_at_once_has_the_words_that_were_filed(
     ]
     session.commit()
     for words in ({"fix": "As I see it."}, {"credit": "Edith"}):
-        with pytest.raises(NotAllowed, match="nobody else has seen them"):
+        with pytest.raises(NotAllowed, match="before anybody else has"):
             accept(session, filed[0], fixed_in=1, by=editor, at=AT, **words)
         session.rollback()
     accept(session, filed[0], fixed_in=1, by=editor, at=AT)
     assert filed[0].number == 1
-    # In a new revision somebody else publishes the words, too.
+    # Somebody else's revision, which the editor could publish alone, takes none of their words.
+    change(session, question, other)
+    session.commit()
+    with pytest.raises(NotAllowed, match="before anybody else has"):
+        accept(session, filed[1], fix="As I see it.", by=editor, at=AT)
+    session.rollback()
+    # Whoever publishes a revision of the editor's sees them.
     change(session, question, editor)
     accept(session, filed[1], fix="As I see it.", by=editor, at=AT)
     assert filed[1].number is None
-    assert publish_seen(session, question, number=2, by=other, at=AT)
+    assert publish_seen(session, question, number=3, by=other, at=AT)
     assert (filed[1].number, filed[1].fix) == (2, "As I see it.")
+
+
+def test_a_duplicate_adds_no_credit_that_nobody_else_has_seen(
+    session: Session, editor: User, other: User
+) -> None:
+    question = make_published(session)
+    told = {"kind": CorrectionKind.factual, "claim": "It was wrong.", "at": AT}
+    first = open_correction(session, question, by=other, **told)  # type: ignore[arg-type]
+    accept(session, first, fixed_in=1, by=editor, at=AT)
+    second = open_correction(session, question, credit="Me", by=editor, **told)  # type: ignore[arg-type]
+    session.commit()
+    with pytest.raises(NotAllowed, match="Mark the duplicate without it"):
+        mark_duplicate(session, second, first, credit_too=True, by=editor, at=AT)
+    session.rollback()
+    mark_duplicate(session, second, first, by=editor, at=AT)
+    assert first.credit == ""
