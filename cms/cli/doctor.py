@@ -78,7 +78,7 @@ def _settings(
             yield _base_url(settings)
         elif name == "TRUSTED_HOSTS" and name in settings:
             yield _trusted_hosts(settings)
-        elif settings.get(name) == config.MEMORY:
+        elif name == "RATELIMIT_STORAGE" and settings.get(name) == config.MEMORY:
             yield well(variable, "memory: counted in one server process, which forgets at its end")
         elif name in settings:
             yield well(variable, _shown(name, settings[name]))

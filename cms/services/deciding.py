@@ -262,8 +262,11 @@ def _accept(
         )
     )
     reworded = (told.fix, told.credit) != (correction.fix, correction.credit)
-    alone = _is_public(correction) or not own(session, question, by=by)
-    if reworded and alone and needs_another(session, by):
+    if (
+        reworded
+        and needs_another(session, by)
+        and (_is_public(correction) or not own(session, question, by=by))
+    ):
         raise NotAllowed(
             "Readers could see your words before anybody else has. Accept the correction as it "
             "was filed, or save its fix as a revision of yours, which somebody else publishes."

@@ -1,4 +1,4 @@
-"""Figures of a running bank for whoever watches it: each costs the same in a bank of any size."""
+"""Figures of a running bank for whoever watches it: counts of what is public and what waits."""
 
 from __future__ import annotations
 

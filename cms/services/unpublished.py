@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from cms.formats.assets import names_in
 from cms.formats.item import CorrectionItem, Item
 from cms.models import Correction, PublishedTag, Question
-from cms.services.aliases import tag_slugs
+from cms.services.aliases import heads_of, tag_slugs
 from cms.services.assets import DESK, shown_images
 from cms.services.content import content_of, with_tag_slugs
 from cms.services.errata import correction_item
@@ -58,11 +58,7 @@ def unlisted_tags(session: Session, slugs: Iterable[str]) -> set[str]:
 
     They have no public page until one has.
     """
-    paths = {
-        "/".join(parts[:depth])
-        for parts in (slug.split("/") for slug in slugs)
-        for depth in range(1, len(parts) + 1)
-    }
+    paths = {path for slug in slugs for path in heads_of(slug)}
     public = select(PublishedTag.slug).where(PublishedTag.slug.in_(paths))
     return paths - set(session.scalars(public))
 

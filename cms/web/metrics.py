@@ -7,10 +7,11 @@ and whichever is asked adds them up.
 
 from __future__ import annotations
 
+import functools
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -24,31 +25,26 @@ if TYPE_CHECKING:
 
 EXTENSION = "metrics"
 
-# First parts of addresses. Any other would let a client make a series of its own.
-AREAS = frozenset(
-    (
-        *("account", "admin", "api", "assets", "corrections", "decks", "export", "healthz"),
-        *("interview", "login", "logout", "metrics", "questions", "readyz", "static", "study"),
-        "tags",
-    )
-)
-OTHER = "other"
+HOME, OTHER = "home", "other"
 # Seconds until an answer begins: a kept page takes less than the first, a long search about 0.05.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 def init_metrics(app: Flask) -> None:
     """Count what `app` answers. What is put in front of it later is not measured."""
-    meter = RequestMeter(app.wsgi_app)
+    meter = RequestMeter(app.wsgi_app, areas_of(rule.rule for rule in app.url_map.iter_rules()))
     app.wsgi_app = meter  # type: ignore[method-assign]
     app.extensions[EXTENSION] = meter
 
 
 class RequestMeter:
-    """WSGI middleware that counts answers, and the time until each begins."""
+    """WSGI middleware that counts answers, and the time until each begins, by areas of the site."""
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: WSGIApplication, areas: frozenset[str]) -> None:
         self._app = app
+        self._areas = areas
+        self._made: _Meters | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         begun = time.perf_counter()
@@ -62,24 +58,30 @@ class RequestMeter:
         try:
             return self._app(environ, started)
         finally:
-            area = area_of(environ.get("PATH_INFO", ""))
-            self._meters.answered(area, code, time.perf_counter() - begun)
-
-    @cached_property
-    def _meters(self) -> _Meters:
-        return _Meters()
+            first = first_part(environ.get("PATH_INFO", ""))
+            area = first if first in self._areas else OTHER
+            self._meters().answered(area, code, time.perf_counter() - begun)
 
     def text(self, gauges: Gauges | None) -> bytes:
         """Return everything in Prometheus' text format; `gauges` are None without a database."""
-        return self._meters.text(gauges)
+        return self._meters().text(gauges)
+
+    def _meters(self) -> _Meters:
+        if self._made is None:
+            # Two threads may bring the first requests; what one of them counted must not be lost.
+            with self._lock:
+                self._made = self._made or _Meters()
+        return self._made
 
 
-def area_of(path: str) -> str:
-    """Return the part of the site that an address is of: its first part, or 'home', or 'other'."""
-    first = path[1:].partition("/")[0]
-    if not first:
-        return "home"
-    return first if first in AREAS else OTHER
+def areas_of(rules: Iterable[str]) -> frozenset[str]:
+    """Return the first parts of the site's addresses: any other would be a client's to make up."""
+    return frozenset(part for part in map(first_part, rules) if "<" not in part)
+
+
+def first_part(path: str) -> str:
+    """Return the first part of an address, or 'home'."""
+    return path[1:].partition("/")[0] or HOME
 
 
 class _Meters:
@@ -92,23 +94,16 @@ class _Meters:
     def __init__(self) -> None:
         from prometheus_client import (
             CollectorRegistry,
-            Counter,
             Histogram,
             PlatformCollector,
             ProcessCollector,
         )
 
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "qbank_http_requests",
-            "Requests that were answered.",
-            ["area", "code"],
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
+        seconds = Histogram(
             "qbank_http_request_seconds",
-            "Seconds until an answer began.",
-            ["area"],
+            "Seconds until an answer began; its count is that of the answers.",
+            ["area", "code"],
             buckets=BUCKETS,
             registry=self._registry,
         )
@@ -116,9 +111,11 @@ class _Meters:
             ProcessCollector(registry=self._registry)
             PlatformCollector(registry=self._registry)
 
+        # To look labels up takes the library as long as to send a kept page.
+        self._of = functools.cache(seconds.labels)
+
     def answered(self, area: str, code: str, seconds: float) -> None:
-        self._requests.labels(area, code).inc()
-        self._seconds.labels(area).observe(seconds)
+        self._of(area, code).observe(seconds)
 
     def text(self, gauges: Gauges | None) -> bytes:
         from prometheus_client import CollectorRegistry, generate_latest

@@ -47,6 +47,7 @@ def test_a_bank_in_order_has_no_fault(
         READ_DATABASE_URL=database_url,
         SECRET_KEY=SECRET,
         RATELIMIT_STORAGE="Memory",
+        SITE_NAME="memory",
     )
     assert states(rows) == {}
     assert rows["migrations"].found.endswith("the newest")
@@ -54,6 +55,7 @@ def test_a_bank_in_order_has_no_fault(
     assert rows["read database"].found == "at release 1, like the bank"
     assert rows["CMS_SECRET_KEY"].found == "set, and long enough"
     assert rows["CMS_RATELIMIT_STORAGE"].found.startswith("memory: counted in one server process")
+    assert rows["CMS_SITE_NAME"].found == "memory"
     for name, value in {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}.items():
         monkeypatch.setenv(f"CMS_{name}", value)
     done = CliRunner().invoke(doctor_command)

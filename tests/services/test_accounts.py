@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -20,10 +20,7 @@ from cms.models import AuditEvent, LoginSession, OneTimeLink, User
 from cms.services import accounts, logins, passwords
 from cms.vocabulary import Role
 from tests.conftest import PASSWORD, sent_statements
-
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-ANOTHER = "seven teapots in the attic"
-HOME = "203.0.113.7"
+from tests.services.attempts import ANOTHER, HOME, NOW, fail, log_in
 
 
 @pytest.fixture
@@ -38,25 +35,6 @@ def ada(session: Session) -> User:
 def set_password(session: Session, user: User, password: str = PASSWORD) -> None:
     token = accounts.issue_link(session, user, by=None, at=NOW)
     accounts.redeem(session, token, password, at=NOW)
-
-
-def log_in(
-    session: Session,
-    name: str = "Ada",
-    password: str = PASSWORD,
-    address: str = HOME,
-    at: datetime = NOW,
-) -> User:
-    attempt = logins.open_attempt(session, name, address, at=at)
-    session.commit()
-    return logins.authenticate(session, attempt, password, at=at)
-
-
-def fail(session: Session, times: int, at: datetime = NOW, **who: str) -> None:
-    """Fail to log in, without the price of hashing."""
-    for _ in range(times):
-        logins.open_attempt(session, who.get("name", "Ada"), who.get("address", HOME), at=at)
-        session.commit()
 
 
 def actions(session: Session) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -22,10 +22,7 @@ from cms.services import accounts, logins, throttles
 from cms.services.throttles import Limit, MemoryAttempts
 from cms.vocabulary import Role
 from tests.conftest import PASSWORD, ROOT, add_person
-
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-ANOTHER = "seven teapots in the attic"
-HOME = "203.0.113.7"
+from tests.services.attempts import ANOTHER, NOW, fail, log_in
 
 
 @pytest.fixture(params=["database", "memory"])
@@ -39,25 +36,6 @@ def session(app: Flask, request: pytest.FixtureRequest) -> Iterator[Session]:
 @pytest.fixture
 def ada(session: Session) -> User:
     return add_person(session, "Ada", Role.admin)
-
-
-def log_in(
-    session: Session,
-    name: str = "Ada",
-    password: str = PASSWORD,
-    address: str = HOME,
-    at: datetime = NOW,
-) -> User:
-    attempt = logins.open_attempt(session, name, address, at=at)
-    session.commit()
-    return logins.authenticate(session, attempt, password, at=at)
-
-
-def fail(session: Session, times: int, at: datetime = NOW, **who: str) -> None:
-    """Fail to log in, without the price of hashing."""
-    for _ in range(times):
-        logins.open_attempt(session, who.get("name", "Ada"), who.get("address", HOME), at=at)
-        session.commit()
 
 
 def subjects(session: Session) -> list[str]:
